@@ -1,0 +1,1 @@
+"""How people and programs read; commands are appended, projections never written."""

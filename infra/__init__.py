@@ -1,0 +1,1 @@
+"""What the house stands on: ports, and the adapters that serve them."""

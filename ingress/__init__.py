@@ -1,0 +1,1 @@
+"""Doors through which facts come in: MX, importer."""

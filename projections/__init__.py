@@ -1,0 +1,1 @@
+"""Folds of events into what is read; each can be thrown away and rebuilt."""

@@ -1,0 +1,1 @@
+"""The contract: Avro schemas, their Python types, codec, seal and topic table."""

@@ -1,0 +1,1 @@
+"""Runners: what hosts the stages of the topology."""

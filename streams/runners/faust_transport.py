@@ -1,32 +1,32 @@
 """Faust's way from the broker to an agent, made fit for stages.
 
-Three things differ from the transport that Faust brings (these are its private methods, so the
+Four things differ from the transport that Faust brings (these are its private methods, so the
 versions of faust-streaming and aiokafka are pinned exactly):
 
 - Only committed records are read. Faust reads aborted ones too unless it runs the
   transactions itself, and the outputs of a stage are transactions of its own producer.
+- What is committed is the offset behind the last message acked. Faust's commits stop for ever at
+  an offset that is no message, such as the end of a transaction.
 - A message is handed over by awaiting it, not by making two tasks of it, which is most of
   what a message costs.
-- A message is handed over only when it is taken at once. Faust leaves behind a task for each
-  one that finds the buffer full; it puts its message after a rebalance, behind newer ones.
+- A message is handed over only when it is taken at once, so nothing has to be cancelled when a
+  rebalance comes; and when all buffers are full, it is looked again after 10 ms, not 1 s.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import faust
     from aiokafka import AIOKafkaConsumer
-    from faust.transport.consumer import RecordMap
+    from faust.transport.consumer import Fetcher
+    from faust.transport.drivers.aiokafka import RecordMap
     from faust.types import TP, Message
-    from faust.types.transports import ConsumerT
-    from mode import ServiceT
+
 
 # A full buffer empties in the time that a stage takes for a batch.
 _FULL_SECONDS = 0.01
@@ -51,7 +51,7 @@ class StageConsumer(Consumer):
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _drain_messages(self, fetcher: ServiceT) -> None:
+    async def _drain_messages(self, fetcher: Fetcher) -> None:
         """Hand over messages until the consumer or the fetcher stops."""
         app = self.transport.app
         try:
@@ -62,11 +62,8 @@ class StageConsumer(Consumer):
                 raise
 
     async def _drain_batch(self) -> None:
-        app = self.transport.app
-        generation = app.consumer_generation_id
         since_yield = 0
-        batch = cast("AsyncIterator[tuple[TP, Message]]", self.getmany(timeout=_FETCH_SECONDS))
-        async for tp, message in batch:
+        async for tp, message in self.getmany(timeout=_FETCH_SECONDS):
             since_yield += 1
             if since_yield >= _YIELD_EVERY:
                 await asyncio.sleep(0)
@@ -74,29 +71,48 @@ class StageConsumer(Consumer):
             read = self._read_offset[tp]
             if read is not None and message.offset < read:
                 continue
-            # Offsets that are no messages: transaction markers, and records that were aborted.
-            if read and message.offset - read > 1 and app.topics.acks_enabled_for(message.topic):
-                await self._add_gap(tp, read + 1, message.offset)
             while not self._takes(tp):
                 await asyncio.sleep(_FULL_SECONDS)
-                # A rebalance came: what was fetched before it is fetched again after it, from
-                # the committed offset, and must not be handed over now.
-                if not self.flow_active or generation != app.consumer_generation_id:
+                if self._is_stale(message):
                     return
-            if not self.flow_active or generation != app.consumer_generation_id:
+            if self._is_stale(message):
                 return
             await self.callback(message)
             self._read_offset[tp] = message.offset
 
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset to commit for a partition: behind the last message that was acked.
+
+        A stage acks all messages of a batch, in order, after their effects are durable. So
+        none before the last is open, and the offsets between them that are no messages (ends
+        of transactions, aborted records) need no counting; Faust's own commits stop at them.
+        """
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        last = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return last + 1
+
+    def _is_stale(self, message: Message) -> bool:
+        """Whether a rebalance came since it was fetched.
+
+        What was fetched before one is fetched again after it, from the committed offset, and
+        must not come behind newer messages.
+        """
+        generation = self.transport.app.consumer_generation_id
+        return not self.flow_active or message.generation_id != generation
+
     def _takes(self, tp: TP) -> bool:
         """Whether every stream of this partition takes a message without waiting."""
         app = self.transport.app
-        topics = app.topics._tp_index[tp]  # pyright: ignore
+        topics = app.topics._tp_index[tp]  # pyright: ignore[reportPrivateUsage]
         return app.flow_control.is_active() and not any(t.queue.full() for t in topics)
 
     async def _wait_next_records(self, timeout: float) -> tuple[RecordMap | None, set[TP] | None]:
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow.wait())
         try:
             self.not_waiting_next_records.set()
             active = self._get_active_partitions()
@@ -112,7 +128,7 @@ class StageConsumer(Consumer):
 class StageTransport(Transport):
     """The transport of an App that hosts a stage or a projection."""
 
-    Consumer: ClassVar[type[ConsumerT]] = StageConsumer
+    Consumer: ClassVar[type[Consumer]] = StageConsumer
 
 
 def install(app: faust.App) -> None:

@@ -1,1 +1,1 @@
-"""Runners: what hosts the stages of the topology."""
+"""Runners execute the topology: on the embedded log, on a Kafka consumer loop, on Faust."""

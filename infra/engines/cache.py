@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.engines.locks import locked
+from infra.locks import locked
 
 _FETCH_SECONDS = 900.0
 
@@ -27,7 +27,7 @@ def fetched(cache: Path, item: str, fill: Callable[[Path], None]) -> Path:
 
     Of several processes that want it at once, one fetches and the others wait. What an
     interrupted fetch left behind is removed by the next. Raises what `fill` raises, and
-    EngineError when another process fetches for more than 15 minutes.
+    LockHeld when another process fetches for more than 15 minutes.
     """
     target = cache / item
     if target.is_dir():

@@ -15,6 +15,7 @@ from infra.engines import lifecycle
 from infra.engines.engine import Engine, EngineError
 from infra.engines.kafka import KafkaEngine
 from infra.engines.lifecycle import Status
+from infra.locks import LockHeld
 
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (KafkaEngine(),)}
 
@@ -103,7 +104,7 @@ def _each(names: Sequence[str], as_json: bool, act: Callable[[Engine], Status]) 
         for future in futures:
             try:
                 click.echo(_line(future.result(), as_json))
-            except (EngineError, OSError) as error:
+            except (EngineError, LockHeld, OSError) as error:
                 failed = True
                 click.echo(f"mailfold-engines: {error}", err=True)
     if failed:

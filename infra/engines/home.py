@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from infra.engines.locks import locked
 from infra.engines.process import ProcessId
+from infra.locks import locked
 
 # A start may take its whole readiness limit, and a stop its whole patience.
 _LOCK_SECONDS = 300.0
@@ -50,7 +50,7 @@ class Home:
         return self.folder / "engine.log"
 
     def lock(self) -> AbstractContextManager[None]:
-        """Held by whoever starts or stops the engine; raises EngineError after 5 minutes."""
+        """Held by whoever starts or stops the engine; raises LockHeld after 5 minutes."""
         return locked(self.folder / "lock", _LOCK_SECONDS)
 
     def read(self) -> State | None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from infra.engines.engine import EngineError, Launch
 from infra.engines.java import Java
-from infra.engines.locks import locked
 from infra.engines.process import spawn
+from infra.locks import locked
 
 # One compiler tier and the serial collector: on few cores a short start and a small footprint
 # count for more than peak throughput. Out of memory must end the process, not one thread of it.

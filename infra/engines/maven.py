@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from infra.engines import debian
 from infra.engines.engine import EngineError
 from infra.engines.java import Java
-from infra.engines.locks import locked
+from infra.locks import locked
 
 _FETCH_SECONDS = 600.0
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.engines.cache import cache_folder, fetched
-from infra.engines.engine import EngineError
-from infra.engines.locks import locked
+from infra.locks import LockHeld, locked
 
 
 def test_what_was_fetched_is_not_fetched_again(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ def test_of_several_that_want_it_at_once_one_fetches(tmp_path: Path) -> None:
 
 def test_a_lock_that_somebody_keeps_is_an_error_that_names_it(tmp_path: Path) -> None:
     file = tmp_path / "lock"
-    with locked(file, 1.0), pytest.raises(EngineError, match=str(file)), locked(file, 0.1):
+    with locked(file, 1.0), pytest.raises(LockHeld, match=str(file)), locked(file, 0.1):
         pytest.fail("two holders")
     with locked(file, 0.1):
         pass

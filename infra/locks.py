@@ -9,16 +9,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.engines.engine import EngineError
+_POLL_SECONDS = 0.02
 
-_POLL_SECONDS = 0.05
+
+class LockHeld(Exception):
+    """Somebody else has had the lock for too long; the text names the file."""
 
 
 @contextmanager
 def locked(file: Path, seconds: float) -> Generator[None]:
     """Hold the lock on `file`, which is made if absent and stays.
 
-    Excludes other threads too. Raises EngineError when it is not ours after so many seconds.
+    Excludes other threads too. Raises LockHeld when it is not ours after so many seconds.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -36,7 +38,7 @@ def _acquire(descriptor: int, file: Path, seconds: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise EngineError(
+                raise LockHeld(
                     f"another process has held {file} for {seconds:.0f} s: see what it does"
                 ) from None
             time.sleep(_POLL_SECONDS)

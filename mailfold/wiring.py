@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
-from fastapi import FastAPI
+from infra.dns.resolver import DnsResolver
+from streams.mailbox.sqlite import SqliteMailboxState
+from streams.mailbox.stage import MailboxStage
 
-from api.rest.app import create_app
-from api.services import ApiSettings, Services
 from infra.barrier import from_environment
 from infra.directory.sql import SqlDirectory
-from infra.dns.resolver import DnsResolver
 from infra.intake import GroupIntake
 from infra.limits.memory import MemoryLimits
 from infra.limits.none import NoLimits
@@ -41,19 +39,12 @@ from infra.sqlite.lag import SqliteLag
 from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
-from ingress.mx.admission import BackPressure
-from ingress.mx.certificate import server_context
-from ingress.mx.server import MxServer, Options
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.resolution import ResolutionLimits
 from mailfold.judge import BatchJudge
-from mailfold.settings import Settings, load
-from projections.consumer import Consumer
+from mailfold.settings import Settings
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAILBOX_COMMANDS, MAILBOX_EVENTS
 from streams.inbound.stage import InboundStage
-from streams.mailbox.sqlite import SqliteMailboxState
-from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX

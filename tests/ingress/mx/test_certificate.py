@@ -28,7 +28,7 @@ def test_a_certificate_is_replaced_before_it_ends(tmp_path: Path) -> None:
 
 
 def test_a_damaged_certificate_is_replaced(tmp_path: Path) -> None:
-    certificate, key = generated(tmp_path, "mx.example.test")
+    certificate, _ = generated(tmp_path, "mx.example.test")
     certificate.write_bytes(b"damaged")
     tls_context(*generated(tmp_path, "mx.example.test"))
 

@@ -44,8 +44,7 @@ ROWS = [
 ]
 USABLE = [(row[0], row[1]) for row in ROWS if row[5].startswith("use")]
 CANONICAL = sorted(
-    path.name.removeprefix("email.")
-    for path in (FOLDER / "canonicalization").glob("email.*")
+    path.name.removeprefix("email.") for path in (FOLDER / "canonicalization").glob("email.*")
 )
 
 

@@ -97,7 +97,7 @@ class IntakeContract:
         first = arrival(1)
         forged = Arrival(first.received, first.mail_id, key(77), {})
 
-        async def sessions() -> list[BaseException | None]:
+        async def sessions() -> Sequence[BaseException | None]:
             await stores.intake.accept(first)
             return await asyncio.gather(
                 stores.intake.accept(arrival(2)),
@@ -113,7 +113,7 @@ class IntakeContract:
         assert sorted(r.key for r in records) == [mail_id(1), mail_id(2), mail_id(3)]
 
     def test_closing_makes_durable_what_waits(self, stores: Stores) -> None:
-        async def sessions() -> list[BaseException | None]:
+        async def sessions() -> Sequence[BaseException | None]:
             waiting = [asyncio.ensure_future(stores.intake.accept(arrival(n))) for n in range(50)]
             await asyncio.sleep(0)
             await asyncio.to_thread(stores.intake.close)

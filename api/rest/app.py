@@ -44,9 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 def create_app(services: Services) -> FastAPI:
     """Return the application over `services`; nothing is opened before the first request."""
-    context = Context(
-        services, Progress(services.wake, services.channels), Threads(), Measures()
-    )
+    context = Context(services, Progress(services.wake, services.channels), Threads(), Measures())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

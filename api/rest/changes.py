@@ -18,6 +18,7 @@ from api.rest.commands import (
     raise_refusals,
     refused_as,
     seq_of,
+    settled,
 )
 from api.rest.context import Caller, MailboxId, MessageId, Writing
 from api.rest.errors import CODES, invalid, not_found
@@ -69,9 +70,7 @@ async def modify_messages(
     refused = [Refused(i, CODES[404]) for i in ids if not known_id(i)]
     if not known:
         return reply(Modified([], refused), caller.services.reader.head(caller.mailbox_id))
-    change = Modify(
-        asked.add_label_ids, asked.remove_label_ids, asked.is_read, asked.is_starred
-    )
+    change = Modify(asked.add_label_ids, asked.remove_label_ids, asked.is_read, asked.is_starred)
     command = _change(caller, change, known, command_id(caller, idempotency_key), if_seq)
     outcome = await perform(caller, command)
     if outcome is None:
@@ -87,16 +86,15 @@ async def modify_messages(
 async def delete_message(
     caller: Writing,
     message_id: MessageId,
-    erase: Annotated[
-        bool, Query(description="Erase it for good at once, wherever it is.")
-    ] = False,
+    erase: Annotated[bool, Query(description="Erase it for good at once, wherever it is.")] = False,
     idempotency_key: IdempotencyKey = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Move a message to TRASH; in TRASH expunge it, so that it can be restored for a while."""
     identity, if_seq = command_id(caller, idempotency_key), seq_of(if_match)
     if erase:
-        _require_known(caller, message_id)
+        if not _known(caller, message_id):
+            return await _repeated(caller, idempotency_key, identity, Gone(message_id, "erased"))
         command: Command = Erase(
             command_id=identity,
             mailbox_id=caller.mailbox_id,
@@ -108,7 +106,7 @@ async def delete_message(
         return await _gone(caller, command, Gone(message_id, "erased"))
     row, _ = caller.services.reader.get(caller.mailbox_id, message_id)
     if row is None:
-        raise not_found("message")
+        return await _repeated(caller, idempotency_key, identity, Gone(message_id, "expunged"))
     if TRASH not in row.labels:
         to_trash = Modify(add_label_ids=[TRASH])
         return await _changed(
@@ -135,7 +133,8 @@ async def restore_message(
 ) -> Response:
     """Bring an expunged message back; answers the message as it is now."""
     if_seq = seq_of(if_match)
-    _require_known(caller, message_id)
+    if not _known(caller, message_id):
+        raise not_found("message")
     command = Restore(
         command_id=command_id(caller, idempotency_key),
         mailbox_id=caller.mailbox_id,
@@ -152,10 +151,20 @@ def _require_visible(caller: Caller, message_id: str) -> None:
         raise not_found("message")
 
 
-def _require_known(caller: Caller, message_id: str) -> None:
-    """Raise ApiError 404 unless the message is in this mailbox or expunged from it."""
-    if not known_id(message_id) or caller.services.reader.owner(message_id) != caller.mailbox_id:
+def _known(caller: Caller, message_id: str) -> bool:
+    """Say whether the message is in this mailbox or expunged from it."""
+    return known_id(message_id) and caller.services.reader.owner(message_id) == caller.mailbox_id
+
+
+async def _repeated(
+    caller: Caller, idempotency_key: str | None, identity: str, gone: Gone
+) -> Response:
+    """Return the answer again when this call was carried out before. Raises ApiError 404."""
+    outcome = await settled(caller, identity) if idempotency_key is not None else None
+    if outcome is None:
         raise not_found("message")
+    raise_refusals(outcome)
+    return reply(gone, caller.services.reader.head(caller.mailbox_id))
 
 
 def _change(
@@ -203,13 +212,13 @@ async def _gone(caller: Caller, command: Command, gone: Gone) -> Response:
     if outcome is None:
         return pending(command)
     raise_refusals(outcome)
-    return reply(gone, caller.services.reader.head(caller.mailbox_id))
+    # It is still there when this repeats the call, with the same key, that moved it to TRASH.
+    row, seq = caller.services.reader.get(caller.mailbox_id, gone.id)
+    return reply(gone if row is None else rows.listed(row), seq)
 
 
 def _raise_for_all(outcome: Outcome) -> None:
-    raise_refusals(
-        Outcome(outcome.seq, tuple(r for r in outcome.refusals if not r.message_id))
-    )
+    raise_refusals(Outcome(outcome.seq, tuple(r for r in outcome.refusals if not r.message_id)))
 
 
 def _all_of(caller: Caller, ids: list[str]) -> tuple[list[Listed], int]:

@@ -13,7 +13,7 @@ from api.rest.reply import reply
 from api.rest.shapes import Pending
 from infra.ports import Outcome, Output, Refusal
 from schemas.commands import Command
-from schemas.identity import client_command_id, timed, to_bytes
+from schemas.identity import client_command_id, timed
 
 ACTOR = "user"
 
@@ -36,6 +36,7 @@ IfMatch = Annotated[
 ]
 
 _DIGITS = re.compile("[0-9]+")
+_IDENTIFIER = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def seq_of(if_match: str | None) -> int | None:
@@ -58,10 +59,7 @@ def command_id(caller: Caller, idempotency_key: str | None) -> str:
 
 def known_id(identifier: str) -> bool:
     """Say whether an identifier has the form of one; what has not is nobody's."""
-    try:
-        return len(identifier) == 36 and len(to_bytes(identifier)) == 16
-    except ValueError:
-        return False
+    return _IDENTIFIER.fullmatch(identifier) is not None
 
 
 async def settled(caller: Caller, command_id: str) -> Outcome | None:

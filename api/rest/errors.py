@@ -40,9 +40,7 @@ class Error(msgspec.Struct, frozen=True, rename="camel"):
 class ApiError(Exception):
     """Ends a request with a status of CODES. `message` is shown to the caller."""
 
-    def __init__(
-        self, status: int, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message

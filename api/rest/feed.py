@@ -64,8 +64,9 @@ def traced_record(record: Record, mailbox_id: str) -> dict[str, Any]:
     }
     if "mailboxes" in fields:
         fields["mailboxes"] = [m for m in fields["mailboxes"] if m == mailbox_id]
+    fields.pop("parts", None)
     for name, value in fields.items():
-        if not isinstance(value, bytes):
+        if value is not None and not isinstance(value, bytes):
             event[_camel(name)] = _value(name, value)
     return event
 

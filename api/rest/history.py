@@ -81,9 +81,7 @@ async def trace(caller: Reading, message_id: MessageId, min_seq: MinSeq = None) 
     entries = reader.message_history(message_id)
     mail_id = next((e.mail_id for e in entries if e.mail_id is not None), None)
     records = (
-        []
-        if mail_id is None
-        else await caller.context.threads.engines(_records, caller, mail_id)
+        [] if mail_id is None else await caller.context.threads.engines(_records, caller, mail_id)
     )
     events = [traced_record(r, caller.mailbox_id) for r in records]
     return reply(Trace(events + [traced(e) for e in entries]), head)

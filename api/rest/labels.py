@@ -18,6 +18,7 @@ from api.rest.commands import (
     perform,
     raise_refusals,
     seq_of,
+    settled,
 )
 from api.rest.context import Caller, MailboxId, MinSeq, Reading, Writing, reach
 from api.rest.errors import ApiError, invalid, not_found
@@ -39,9 +40,7 @@ _CHANGED: dict[str, Any] = {"seq": True, "waits": True}
 
 
 @router.get("/mailboxes/{mailboxId}/labels", **described(Labels, seq=True, errors=(404,)))
-async def list_labels(
-    caller: Reading, mailbox_id: MailboxId, min_seq: MinSeq = None
-) -> Response:
+async def list_labels(caller: Reading, mailbox_id: MailboxId, min_seq: MinSeq = None) -> Response:
     """List the labels with their numbers of messages."""
     caller.own(mailbox_id)
     await reach(caller, min_seq)
@@ -124,9 +123,12 @@ async def delete_label(
 ) -> Response:
     """Delete a label; its messages stay."""
     caller.own(mailbox_id)
+    identity = command_id(caller, idempotency_key)
+    if idempotency_key is not None and await settled(caller, identity) is not None:
+        return _deleted(caller)
     _user_label(caller, label_id)
     command = DeleteLabel(
-        command_id=command_id(caller, idempotency_key),
+        command_id=identity,
         mailbox_id=caller.mailbox_id,
         occurred_at=caller.services.clock(),
         actor=ACTOR,
@@ -137,10 +139,12 @@ async def delete_label(
     if outcome is None:
         return pending(command)
     raise_refusals(outcome)
-    return Response(
-        status_code=204,
-        headers={SEQ_HEADER: str(caller.services.reader.head(caller.mailbox_id))},
-    )
+    return _deleted(caller)
+
+
+def _deleted(caller: Caller) -> Response:
+    head = caller.services.reader.head(caller.mailbox_id)
+    return Response(status_code=204, headers={SEQ_HEADER: str(head)})
 
 
 def _user_label(caller: Caller, label_id: str) -> LabelRow:
@@ -173,9 +177,7 @@ def _free_name(caller: Caller, name: str, label_id: str) -> str:
 
 async def _sealed(caller: Caller, name: str, identity: str) -> bytes:
     keys = await caller.context.threads.engines(caller.services.keys.ensure, [caller.mailbox_id])
-    return seal(
-        LabelSecret(name=name), keys[caller.mailbox_id], identity, caller.services.random
-    )
+    return seal(LabelSecret(name=name), keys[caller.mailbox_id], identity, caller.services.random)
 
 
 async def _changed(caller: Caller, command: Command, label_id: str, status: int) -> Response:

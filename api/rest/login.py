@@ -25,9 +25,7 @@ async def login(request: Request) -> Response:
         wait = services.limits.hit(LOGINS, key)
         if wait > 0:
             raise rate_limited(wait)
-    account = await context.threads.hashing(
-        services.directory.login, asked.email, asked.password
-    )
+    account = await context.threads.hashing(services.directory.login, asked.email, asked.password)
     if account is None:
         raise unauthorized("email or password is wrong")
     now = services.clock()

@@ -22,9 +22,7 @@ async def list_mailboxes(caller: Reading, min_seq: MinSeq = None) -> Response:
 
 
 @router.get("/mailboxes/{mailboxId}", **described(Mailbox, seq=True, errors=(404,)))
-async def get_mailbox(
-    caller: Reading, mailbox_id: MailboxId, min_seq: MinSeq = None
-) -> Response:
+async def get_mailbox(caller: Reading, mailbox_id: MailboxId, min_seq: MinSeq = None) -> Response:
     """Return one mailbox with its counts and quota."""
     caller.own(mailbox_id)
     await reach(caller, min_seq)

@@ -150,4 +150,3 @@ def _all_kinds() -> dict[str, Kind]:
     found = {n: k for n, k in vars(shapes).items() if isinstance(k, type)}
     structs = {n: k for n, k in found.items() if issubclass(k, msgspec.Struct)}
     return {**structs, "Error": Error}
-

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 
-class Shape(Struct, frozen=True, rename="camel", gc=False):
+class Shape(Struct, rename="camel"):
     """What is answered."""
 
 
-class Asked(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class Asked(Struct, rename="camel", forbid_unknown_fields=True):
     """What is asked. A name that is not known is a mistake, not a wish to be passed over."""
 
 

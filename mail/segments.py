@@ -1,8 +1,0 @@
-"""TEMPORARY."""
-
-from collections.abc import Callable
-
-
-def join(skeleton: bytes, fetch: Callable[[bytes], bytes]) -> bytes:
-    """Join."""
-    return skeleton

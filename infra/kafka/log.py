@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from time import monotonic
 
 from infra.kafka.appender import Addressed, Appender
 from infra.kafka.cluster import Cluster, Connection
@@ -17,6 +18,7 @@ from schemas.partition import partition_of
 from schemas.topics import dead_topic
 
 _POLL_RECORDS = 500
+_POLL_SECONDS = 0.05
 # A mail_id carries the clock of the door that gave it, the log that of the process that appends.
 _CLOCK_SKEW = 600_000_000  # microseconds
 
@@ -162,9 +164,12 @@ class KafkaLog:
             return found
         reader = self.reader(topic, {partition: offset}, (partition,))
         try:
-            while reader.position[partition] < end:
-                batch = reader.poll(_POLL_RECORDS, self._connection.timeout)
-                if not batch and reader.position[partition] < end:
+            deadline = monotonic() + self._connection.timeout
+            while (before := reader.position[partition]) < end:
+                batch = reader.poll(_POLL_RECORDS, _POLL_SECONDS)
+                if reader.position[partition] > before:
+                    deadline = monotonic() + self._connection.timeout
+                elif monotonic() >= deadline:
                     raise EngineDown(f"Kafka, read {topic}: no answer")
                 found.extend(record for record in batch if record.offset < end)
                 if until is not None and batch and batch[-1].recorded_at >= until:

@@ -165,7 +165,10 @@ class KeyStore(Protocol):
     """Content, digest and mailbox keys by the identifier of what they seal; durable as the log."""
 
     def put(self, keys: Mapping[str, bytes]) -> None:
-        """Store keys that the caller made for identifiers that are new. Durable on return."""
+        """Store keys that the caller made for identifiers that are new. Durable on return.
+
+        Raises KeyTaken, with nothing stored, when one of them has another key already.
+        """
         ...
 
     def ensure(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
@@ -183,6 +186,14 @@ class KeyStore(Protocol):
     def secret(self) -> bytes:
         """Return the installation's secret of 32 octets, made at the first call."""
         ...
+
+
+class KeyTaken(Exception):
+    """Identifiers have other keys: what was sealed with the offered ones must be sealed anew."""
+
+    def __init__(self, identifiers: Sequence[str]) -> None:
+        super().__init__(f"{len(identifiers)} identifiers have other keys")
+        self.identifiers = tuple(identifiers)
 
 
 class PartStore(Protocol):
@@ -240,7 +251,11 @@ class Intake(Protocol):
     """The one way in for mail, with group commit over all sessions."""
 
     async def accept(self, arrival: Arrival) -> None:
-        """Return when the mail is durable. Raises EngineDown with nothing half accepted."""
+        """Return when the mail is durable. Raises EngineDown with nothing half accepted.
+
+        Raises KeyTaken when the mail_id has another key: an identifier that is not new (an
+        import's) needs `KeyStore.ensure` before sealing.
+        """
         ...
 
 

@@ -208,9 +208,7 @@ def _try_key(
     return _verdict("pass", Reason.DKIM_VERIFIED, testing="y" in key.flags, **facts)
 
 
-def _unsuitable(
-    key: KeyRecord, signature: Signature, policy: DkimPolicy
-) -> Verification | None:
+def _unsuitable(key: KeyRecord, signature: Signature, policy: DkimPolicy) -> Verification | None:
     # The order of section 6.1.2, steps 6 to 8.
     name = signature.key_name
     algorithm = signature.algorithm

@@ -87,6 +87,16 @@ def ask(answers: Answers, name: str, rrtype: str) -> Answer:
     raise Missing((asked,))
 
 
+def need(answers: Answers, asked: Sequence[Question]) -> None:
+    """Make sure that the first of `asked` can be read.
+
+    Raises `Missing` when it is not known, naming with it all of `asked` that are not: they may be
+    needed next, and one round of resolving answers them together.
+    """
+    if asked and asked[0] not in answers and askable(asked[0].name):
+        raise Missing(one for one in asked if one not in answers and askable(one.name))
+
+
 def texts(answer: Answer) -> list[bytes]:
     """Return the TXT records of `answer`."""
     return [record for record in answer.records if isinstance(record, bytes)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from mail.authentication.canonicalization import Canonicalization, relaxed_field
 from mail.authentication.domains import DomainError, to_ascii, within
@@ -120,15 +120,13 @@ def _signature(field: Field, tags: dict[str, Tag], *, arc: bool) -> Signature:
     if algorithm not in _ALGORITHMS:
         raise SignatureError(Reason.DKIM_ALGORITHM, algorithm=algorithm)
     key_type, hash_name = _ALGORITHMS[algorithm]
-    header_method, body_method = _methods(tags.get("c"))
+    header_method, body_method = _methods(tags.get("c"), arc=arc)
     queries = tags["q"].items() if "q" in tags else ["dns/txt"]
     if "dns/txt" not in queries:
         raise SignatureError(Reason.DKIM_QUERY, method=tags["q"].text)
     domain, selector = signer(tags)
-    names = tuple(name.strip(b" \t\r\n").lower() for name in tags["h"].value.split(b":"))
-    if not all(_FIELD_NAME.match(name) for name in names):
-        raise SignatureError(Reason.DKIM_SYNTAX, why="h= is no list of field names")
-    if b"from" not in names:
+    names = _names(tags["h"], arc=arc)
+    if b"from" not in names and not arc:
         raise SignatureError(Reason.DKIM_FROM_UNSIGNED)
     identity, identity_domain = f"@{domain}", domain
     if "i" in tags and not arc:
@@ -174,15 +172,27 @@ def signer(tags: dict[str, Tag]) -> tuple[str, str]:
     return domain, selector
 
 
-def _methods(tag: Tag | None) -> tuple[Canonicalization, Canonicalization]:
+def _methods(tag: Tag | None, *, arc: bool) -> tuple[Canonicalization, Canonicalization]:
     if tag is None:
-        return "simple", "simple"
+        # RFC 8617 names no default of its own; sealers in use leave c= out for relaxed/relaxed,
+        # the only method that seals know (its section 4.1.3).
+        return ("relaxed", "relaxed") if arc else ("simple", "simple")
     # Section 3.5: when only one is named, the body is "simple".
     header, _, body = tag.text.lower().partition("/")
     body = body or "simple"
     if header not in ("simple", "relaxed") or body not in ("simple", "relaxed"):
         raise SignatureError(Reason.DKIM_CANONICALIZATION, method=tag.text)
-    return cast("Canonicalization", header), cast("Canonicalization", body)
+    return header, body
+
+
+def _names(tag: Tag, *, arc: bool) -> tuple[bytes, ...]:
+    names = tuple(name.strip(b" \t\r\n").lower() for name in tag.value.split(b":"))
+    if arc:
+        # Empty members occur in seals in use; they select nothing.
+        names = tuple(name for name in names if name)
+    if not all(_FIELD_NAME.match(name) for name in names):
+        raise SignatureError(Reason.DKIM_SYNTAX, why="h= is no list of field names")
+    return names
 
 
 def _identity(tag: Tag, domain: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from mail.authentication.dns import (
     askable,
     exchanges,
     names,
+    need,
     question,
     texts,
 )
@@ -257,8 +258,8 @@ class _CheckHost:
         if len(hosts) > MAX_NAMES:
             _permerror(Reason.SPF_TOO_MANY_EXCHANGES, term=directive.text, limit=MAX_NAMES)
         asked = [question(host, self._address_type) for _, host in sorted(hosts)]
-        self._together(asked)
-        for host in asked:
+        for index, host in enumerate(asked):
+            need(self._answers, asked[index:])
             if host.name and self._any_within(names(self._must(*host)), directive):
                 return True
         return False
@@ -272,9 +273,9 @@ class _CheckHost:
         found = dict.fromkeys(name.lower().removesuffix(".") for name in names(pointers))
         ordered = sorted(found, key=lambda name: (not within(name, preferred), name))[:MAX_NAMES]
         asked = [question(name, self._address_type) for name in ordered]
-        self._together(asked)
         validated: list[str] = []
-        for host in asked:
+        for index, host in enumerate(asked):
+            need(self._answers, asked[index:])
             # RFC 7208 section 5.5: a name whose lookup fails is skipped.
             addresses = names(ask(self._answers, *host))
             if any(_same(address, self._ip) for address in addresses):
@@ -323,14 +324,7 @@ class _CheckHost:
     def _count_lookup(self) -> None:
         self._lookups += 1
         if self._lookups > MAX_LOOKUPS:
-            _permerror(
-                Reason.SPF_TOO_MANY_LOOKUPS, domain=self._sender.domain, limit=MAX_LOOKUPS
-            )
-
-    def _together(self, asked: Sequence[Question]) -> None:
-        unknown = [q for q in asked if askable(q.name) and q not in self._answers]
-        if unknown:
-            raise Missing(unknown)
+            _permerror(Reason.SPF_TOO_MANY_LOOKUPS, domain=self._sender.domain, limit=MAX_LOOKUPS)
 
     def _ahead(self, directives: Sequence[Directive], domain: str) -> list[Question]:
         """Return what the next terms will ask, up to the first that surely decides."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from mail.authentication.spf_macro import (
     MacroError,
@@ -117,7 +117,6 @@ def _directive(term: str) -> Directive:
     kind = shape[2].lower()
     if kind not in _KINDS:
         raise SpfSyntaxError(term, "there is no such mechanism")
-    kind = cast("Kind", kind)
     result = _QUALIFIERS[shape[1] or "+"]
     argument: str | None = shape[3]
     prefixes: str = shape[4]

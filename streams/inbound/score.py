@@ -10,7 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.parts import RuleHit, Verdict
+from infra.ports import Random
+from schemas.events import Received, Scored
+from schemas.identity import event_id
+from schemas.parts import RuleHit, ScoredSecret, Verdict
+from schemas.seal import seal
 from streams.inbound.rules import RULES, Facts, Rule
 
 MODEL_ID = "rules-1"
@@ -43,4 +47,39 @@ def score(facts: Facts, rules: Sequence[Rule] = RULES) -> Score:
         logit=logit,
         rules=tuple(RuleHit(code=r.name, weight=r.weight) for r in hits),
         reasons=tuple(r.reason for r in hits),
+    )
+
+
+def event(received: Received, found: Score, key: bytes, random: Random) -> Scored:
+    """Return the Scored event of a mail, its reasons sealed."""
+    identity = event_id(received.event_id, "scored")
+    secret = ScoredSecret(logit=found.logit, reasons=list(found.reasons))
+    return Scored(
+        event_id=identity,
+        mail_id=received.mail_id,
+        occurred_at=received.occurred_at,
+        caused_by=received.event_id,
+        verdict=found.verdict,
+        probability=found.probability,
+        threshold=THRESHOLD,
+        rules=list(found.rules),
+        model_id=MODEL_ID,
+        sealed=seal(secret, key, identity, random),
+    )
+
+
+def unknown(received: Received, key: bytes, reason: str, random: Random) -> Scored:
+    """Return the Scored event of a mail that could not be scored; `reason` is a code."""
+    identity = event_id(received.event_id, "scored")
+    return Scored(
+        event_id=identity,
+        mail_id=received.mail_id,
+        occurred_at=received.occurred_at,
+        caused_by=received.event_id,
+        verdict="unknown",
+        probability=0.0,
+        threshold=THRESHOLD,
+        model_id=MODEL_ID,
+        reason=reason,
+        sealed=seal(ScoredSecret(logit=0.0), key, identity, random),
     )

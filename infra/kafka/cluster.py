@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
 
-# A partition or a group has changed its leader, or has none yet; an offset is part of a transaction that is ending.
+# A partition or a group has changed its leader, or has none yet; an offset is part of a
+# transaction that is ending.
 _NOT_YET = frozenset(
     (
         KafkaError.FENCED_LEADER_EPOCH,

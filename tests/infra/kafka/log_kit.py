@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 import uuid
 from pathlib import Path
 
 from infra.kafka.cluster import Connection
 from infra.kafka.log import KafkaLog
-from infra.ports import Output
+from infra.ports import Clock, Output
 from infra.registry.file import FileRegistry
 from schemas import commands
 from schemas.identity import derived
@@ -27,11 +28,21 @@ class MovedClock:
         return self.now
 
 
-def new_log(kafka: str, folder: Path, clock: MovedClock, timeout: float = 30.0) -> KafkaLog:
+def system_clock() -> int:
+    return time.time_ns() // 1000
+
+
+def new_log(kafka: str, folder: Path, clock: Clock, timeout: float = 30.0) -> KafkaLog:
     prefix = f"{uuid.uuid4().hex[:12]}."
     log = KafkaLog(Connection(kafka, timeout), FileRegistry(folder / "schemas.json"), clock, prefix)
     log.ensure_topics(PARTITIONS)
     return log
+
+
+def same_log(log: KafkaLog, folder: Path, clock: Clock) -> KafkaLog:
+    """The log as another process has it."""
+    registry = FileRegistry(folder / "schemas.json")
+    return KafkaLog(log.connection, registry, clock, log.prefix)
 
 
 _counter = itertools.count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,7 +21,17 @@ from infra.registry.file import FileRegistry
 from schemas.codec import CodecError
 from schemas.partition import partition_of
 from schemas.topics import TOPICS, dead_topic
-from tests.infra.kafka.log_kit import PARTITIONS, TOPIC, MovedClock, command, key, new_log
+from tests.contracts.log import EventLogContract
+from tests.infra.kafka.log_kit import (
+    PARTITIONS,
+    TOPIC,
+    MovedClock,
+    command,
+    key,
+    new_log,
+    same_log,
+    system_clock,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
@@ -36,6 +46,26 @@ def log(kafka: str, tmp_path: Path, clock: MovedClock) -> Iterator[KafkaLog]:
     log = new_log(kafka, tmp_path, clock)
     yield log
     log.close()
+
+
+class TestKafkaLog(EventLogContract):
+    @pytest.fixture
+    def log(self, kafka: str, tmp_path: Path) -> Iterator[KafkaLog]:
+        log = new_log(kafka, tmp_path, system_clock)
+        yield log
+        log.close()
+
+    @pytest.fixture
+    def reopen(self, log: KafkaLog, tmp_path: Path) -> Iterator[Callable[[], KafkaLog]]:
+        opened: list[KafkaLog] = []
+
+        def again() -> KafkaLog:
+            opened.append(same_log(log, tmp_path, system_clock))
+            return opened[-1]
+
+        yield again
+        for each in opened:
+            each.close()
 
 
 def read_all(log: KafkaLog, topic: str = TOPIC) -> list[Record]:
@@ -56,7 +86,7 @@ def raw(log: KafkaLog, kafka: str, topic: str) -> list[tuple[bytes, dict[str, by
     """Values and headers as any other client sees them."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "raw"})
     try:
-        physical = log._prefix + topic
+        physical = log.prefix + topic
         consumer.assign([TopicPartition(physical, p, 0) for p in range(PARTITIONS)])
         messages = consumer.consume(sum(log.end(topic).values()), 20)
         return [(m.value(), dict(m.headers())) for m in messages]
@@ -226,9 +256,9 @@ def test_a_reader_comes_to_the_end_behind_the_marks_of_transactions(log: KafkaLo
 
 def test_a_record_that_is_none_of_ours_is_read_and_not_decodable(log: KafkaLog, kafka: str) -> None:
     producer = Producer({"bootstrap.servers": kafka})
-    producer.produce(log._prefix + TOPIC, b"junk", b"k", 0)
-    producer.produce(log._prefix + TOPIC, b"\0\xff\xff\xff\xffx", None, 0)
-    producer.produce(log._prefix + TOPIC, None, b"\xff", 0)
+    producer.produce(log.prefix + TOPIC, b"junk", b"k", 0)
+    producer.produce(log.prefix + TOPIC, b"\0\xff\xff\xff\xffx", None, 0)
+    producer.produce(log.prefix + TOPIC, None, b"\xff", 0)
     assert producer.flush(20) == 0
     records = read_all(log)
     assert [r.value for r in records] == [b"junk", b"\0\xff\xff\xff\xffx", b""]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -87,7 +87,7 @@ class Platter:
         self._named: dict[str, Inode] = {root: Inode(folder=True)}
 
     @contextmanager
-    def operation(self, name: str) -> Iterator[None]:
+    def operation(self, name: str) -> Generator[None]:
         """One operation on the real file and on the model together."""
         with self._lock:
             self.operations += 1

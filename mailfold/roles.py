@@ -66,7 +66,7 @@ def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
     consumer = house.projection_consumer("mailbox")
     inherited.ready()
-    consumer.run(stop)
+    consumer.run(stop, stop.wait)
 
 
 def _api(house: House, inherited: Inherited) -> None:

@@ -47,7 +47,7 @@ from ingress.mx.admission import BackPressure
 from ingress.mx.certificate import generated, tls_context
 from ingress.mx.server import MxServer, Options
 from mail.authentication.evaluate import AuthSettings
-from mail.authentication.resolution import ResolutionLimits
+from mail.authentication.resolution import ResolutionLimits, Resolve
 from mailfold.judge import BatchJudge
 from mailfold.settings import Settings, load
 from projections.consumer import CHANNEL as VIEWS
@@ -203,7 +203,7 @@ class House:
         """Return the inbound stage."""
         s = self.settings
         judge = BatchJudge(
-            DnsResolver(s.dns, timeout=s.dns_timeout).resolve,
+            dns_resolver(s),
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -248,11 +248,6 @@ class House:
             self.checkpoint,
             committed=lambda: self.wake.notify(f"stage.{name}"),
         )
-
-
-def dns_resolver(settings: Settings) -> Resolve:
-    """Return what answers DNS questions. Raises ValueError for a list of servers it can't read."""
-    return DnsResolver(settings.dns, timeout=settings.dns_timeout).resolve
 
     # -- projections
 
@@ -364,3 +359,8 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         yield house
     finally:
         house.close()
+
+
+def dns_resolver(settings: Settings) -> Resolve:
+    """Return what answers DNS questions. Raises ValueError for a list of servers it can't read."""
+    return DnsResolver(settings.dns, timeout=settings.dns_timeout).resolve

@@ -19,6 +19,7 @@ from schemas.seal import SealError, unseal
 from streams.mailbox.clues import bare_clues, clues_of
 from streams.mailbox.definitions import name_print
 from streams.mailbox.needs import NOTHING, Mail, Prepared
+from streams.mailbox.trace import compose
 
 S = TypeVar("S", LabelSecret, FilterSecret)
 
@@ -138,7 +139,12 @@ class Desk:
             return _Opened(missing=f"seal-{e.reason}")
         except CodecError:
             return _Opened(missing="codec")
-        return _Opened(msgspec.structs.replace(digest, trace=self._trace(received, secret, judged)))
+        # A defect in composing them never stops mail either.
+        try:
+            trace = compose(self._hostname, received, secret, judged)
+        except Exception:  # noqa: BLE001
+            return _Opened(msgspec.structs.replace(digest, unreadable=True))
+        return _Opened(msgspec.structs.replace(digest, trace=trace))
 
     def _judged(self, authenticated: bytes, key: bytes) -> AuthenticatedSecret | None:
         if not authenticated:

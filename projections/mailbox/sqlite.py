@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from infra.ports import KeyStore, Position, Record
+from infra.ports import EngineDown, KeyStore, Position, Record
 from projections.mailbox.fold import Fold, Opened, concerns
 from projections.mailbox.opening import open_seals
 from projections.mailbox.sqlite_load import load_mailbox, load_messages
 from projections.mailbox.sqlite_rows import all_rows, bucket_of
 from projections.mailbox.sqlite_write import Writer
-from projections.mailbox.tables import connect, transaction
+from projections.mailbox.tables import connect, engine_errors, transaction
 from projections.ports import Row, RowSum, Unreadable
 from projections.sums import sums_of
 from schemas.codec import CodecError
@@ -31,7 +31,9 @@ class SqliteMailboxProjection:
 
     def __init__(self, path: Path, keys: KeyStore) -> None:
         self._keys = keys
-        self._connection = connect(path)
+        self._path = path
+        with engine_errors(path):
+            self._connection = connect(path)
 
     def position(self) -> Position:
         """Return where the next record of mailbox.events is to be read."""
@@ -43,7 +45,8 @@ class SqliteMailboxProjection:
         """Fold records and the position behind them, in one transaction.
 
         Returns False, with nothing written, when `still()` is false inside the transaction.
-        Raises Unreadable for a record that can't be decoded, OutOfOrder for a seq that is skipped.
+        Raises Unreadable for a record that can't be decoded, OutOfOrder for a seq that is skipped,
+        EngineDown when the file can't be written.
         """
         # Decoding and opening come first: the write lock is held for what needs it.
         by_mailbox: dict[str, list[MailboxEvent]] = {}
@@ -57,7 +60,7 @@ class SqliteMailboxProjection:
             by_mailbox.setdefault(event.mailbox_id, []).append(event)
             ahead.append(event)
         opened = open_seals(ahead, self._keys)
-        with transaction(self._connection):
+        with engine_errors(self._path), transaction(self._connection):
             if not still():
                 return False
             if ahead:
@@ -81,11 +84,8 @@ class SqliteMailboxProjection:
     @contextmanager
     def hold(self) -> Generator[None]:
         """While held, nobody folds into this version, whatever process it is in."""
-        self._connection.execute("begin immediate")
-        try:
+        with engine_errors(self._path), transaction(self._connection):
             yield
-        finally:
-            self._connection.execute("rollback")
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -101,18 +101,16 @@ class SqliteMailboxProjection:
         """Yield the rows of a bucket, ordered by table, mailbox and key."""
         return all_rows(self._connection, {bucket})
 
-    def sealed_away(self, row: Row) -> bool:
-        """Say whether the key to the text of `row` is destroyed by now."""
-        owner = str(row.key[0]) if row.table == "message" else row.mailbox_id
-        return not self._keys.get([owner])
-
     def scrub(self) -> None:
         """Leave nothing that was deleted in file or write-ahead log.
 
         secure_delete has overwritten it in the pages; the checkpoint brings these to the file and
-        cuts the log off.
+        cuts the log off. Raises EngineDown when a reader is in the way all the time.
         """
-        self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        with engine_errors(self._path):
+            found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if found is None or found[0]:
+            raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")
 
     def close(self) -> None:
         """Close the file."""

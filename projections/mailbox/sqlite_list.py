@@ -9,6 +9,7 @@ import apsw
 
 from projections.mailbox.paging import Place, Query
 from projections.mailbox.state import Label, MailboxState
+from projections.mailbox.tables import Value
 from schemas.labels import ALL, SPAM, TRASH
 
 _MATCH = (
@@ -31,15 +32,16 @@ def labels_at(mailbox: MailboxState, seq: int | None) -> dict[str, Label]:
 
 
 def _plan(query: Query, labels: dict[str, Label]) -> tuple[Sequence[Label], Sequence[Label]] | None:
-    """Return labels whose messages are listed, and labels in all of which they must be too."""
+    """Return labels whose messages are listed, and labels in all of which they must be too.
+
+    None when a label that is asked for does not exist.
+    """
     if query.labels:
-        wanted = set(query.labels)
-        # SPAM and TRASH are left out unless asked for; ALL holds what is in neither of them.
-        if not query.include_spam and not wanted & {SPAM, TRASH}:
-            wanted.add(ALL)
-        if not wanted <= labels.keys():
+        # What is in SPAM or TRASH has no other label, so asking for one leaves these two out.
+        if not query.labels <= labels.keys():
             return None
-        first, *others = sorted((labels[w] for w in wanted), key=lambda x: (x.total, x.number))
+        wanted = [labels[label_id] for label_id in query.labels]
+        first, *others = sorted(wanted, key=lambda x: (x.total, x.number))
         return [first], others
     sources = (ALL, SPAM, TRASH) if query.include_spam else (ALL,)
     return [labels[s] for s in sources if s in labels], []
@@ -62,7 +64,7 @@ def list_messages(
         return [], 0
     sources, others = plan
     parts: list[str] = []
-    bindings: list[apsw.Binding] = []
+    bindings: list[Value] = []
     for label in sources:
         for table in ("placed",) if seq is None else ("placed", "past_placed"):
             text, bound = _part(table, label, others, seq)
@@ -82,12 +84,12 @@ def list_messages(
 
 def _part(
     table: str, label: Label, others: Sequence[Label], seq: int | None
-) -> tuple[str, list[apsw.Binding]]:
+) -> tuple[str, list[Value]]:
     text = (
         f"select p.internal_date, p.id, p.message from {table} p where p.mailbox = ?"
         " and p.label = ? and p.internal_date <= ? and (p.internal_date < ? or p.id > ?)"
     )
-    bound: list[apsw.Binding] = []
+    bound: list[Value] = []
     if seq is not None:
         text += f" and {_then('p', table)}"
         bound += [seq] if table == "placed" else [seq, seq]

@@ -10,14 +10,13 @@ from typing import cast
 
 import apsw
 
-from infra.ports import EngineDown
 from projections.mailbox.paging import Place, Query, from_token, to_token
 from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
 from projections.mailbox.sqlite_list import labels_at, list_messages
 from projections.mailbox.sqlite_load import load_mailbox, octets
 from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
 from projections.mailbox.state import Label, MailboxState
-from projections.mailbox.tables import connect, transaction
+from projections.mailbox.tables import connect, engine_errors, transaction
 from schemas.identity import from_bytes
 from schemas.labels import SYSTEM_LABELS
 
@@ -35,12 +34,10 @@ class SqliteMailboxReader:
     @contextmanager
     def _snapshot(self) -> Generator[apsw.Connection]:
         path = self._live()
-        try:
+        with engine_errors(path):
             connection = self._take(path)
             with transaction(connection, "deferred"):
                 yield connection
-        except apsw.Error as e:
-            raise EngineDown(f"{path.name}: {type(e).__name__}") from e
         self._idle.append((path, connection))
 
     def _take(self, path: Path) -> apsw.Connection:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import apsw
 import msgspec
 
+from projections.mailbox.tables import Value
 from projections.ports import BUCKETS, Row
 from schemas.identity import from_bytes, to_bytes
 
@@ -61,13 +62,13 @@ _TABLES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def _plain(value: apsw.SQLiteValue) -> object:
+def _plain(value: Value) -> object:
     if isinstance(value, bytes):
         return from_bytes(value) if len(value) == 16 else value.hex()
     return value
 
 
-def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[apsw.SQLiteValue, ...]) -> Row:
+def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) -> Row:
     key = cast("tuple[str | int, ...]", tuple(map(_plain, columns[:width])))
     plain = [*map(_plain, columns[width:])]
     text = ""
@@ -88,7 +89,7 @@ def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[apsw.SQLiteVa
 def all_rows(connection: apsw.Connection, buckets: set[int] | None = None) -> Iterator[Row]:
     """Yield the rows of `buckets` ordered by table, mailbox and key; of all, without order."""
     where = order = ""
-    bindings: tuple[apsw.SQLiteValue, ...] = ()
+    bindings: tuple[Value, ...] = ()
     if buckets is not None:
         found = cast(
             "Iterator[tuple[int, bytes]]", connection.execute("select row, id from mailbox")
@@ -104,5 +105,5 @@ def all_rows(connection: apsw.Connection, buckets: set[int] | None = None) -> It
         for found in connection.execute(
             f"select b.id, {columns} from {source}{where}{order}", bindings
         ):
-            mailbox_id, *rest = cast("tuple[bytes, *tuple[apsw.SQLiteValue, ...]]", found)
+            mailbox_id, *rest = cast("tuple[bytes, *tuple[Value, ...]]", found)
             yield _row(table, width, mailbox_id, tuple(rest))

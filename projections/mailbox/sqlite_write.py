@@ -9,10 +9,11 @@ import msgspec
 
 from projections.mailbox.sqlite_load import pack_placements
 from projections.mailbox.state import NOT_STORED, Changes, Label, MailboxState, Message
+from projections.mailbox.tables import Value
 from schemas.identity import to_bytes
 
 _pack = msgspec.msgpack.Encoder().encode
-_Values = tuple[apsw.SQLiteValue, ...]
+_Values = tuple[Value, ...]
 
 _FORGET = (
     "delete from past_placed where mailbox = ?1 and internal_date = ?2 and id = ?3"

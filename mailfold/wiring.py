@@ -40,7 +40,7 @@ from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
 from mail.authentication.evaluate import AuthSettings
-from mail.authentication.resolution import ResolutionLimits
+from mail.authentication.resolution import ResolutionLimits, Resolve
 from mailfold.judge import BatchJudge
 from mailfold.settings import Settings
 from schemas.fingerprint import Fingerprint
@@ -226,3 +226,8 @@ class House:
         return EmbeddedRunner(
             self.stage(name), self.transactional_log, self.dead, self.clock, self.checkpoint
         )
+
+
+def dns_resolver(settings: Settings) -> Resolve:
+    """Return what answers DNS questions. Raises ValueError for a list of servers it can't read."""
+    return DnsResolver(settings.dns, timeout=settings.dns_timeout).resolve

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mail.message import MessageDigest, digest
-from mail.segments import SegmentError, join
+from mail.segments import SkeletonError, join
 from schemas.content import open_received, original
 
 from infra.ports import (
@@ -122,7 +122,7 @@ class InboundStage:
             raise Poison(f"seal-{e.reason}") from e
         except PartMissing as e:
             raise Poison("part-missing") from e
-        except SegmentError as e:
+        except SkeletonError as e:
             raise Poison("skeleton-damaged") from e
         return Incoming(record, received, secret, raw, key)
 
@@ -151,7 +151,7 @@ class InboundStage:
 
     def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
         try:
-            found = score.score(facts_of(read))
+            found = score.score(facts_of(mail.raw, read))
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)

@@ -14,12 +14,22 @@ OFFSET_INVALID: int
 class KafkaError:
     _DESTROY: int
     _FENCED: int
+    _NOENT: int
     _PARTITION_EOF: int
     _TIMED_OUT: int
     _TRANSPORT: int
+    COORDINATOR_LOAD_IN_PROGRESS: int
+    COORDINATOR_NOT_AVAILABLE: int
+    FENCED_LEADER_EPOCH: int
     INVALID_PRODUCER_EPOCH: int
+    LEADER_NOT_AVAILABLE: int
+    NOT_LEADER_FOR_PARTITION: int
+    NOT_COORDINATOR: int
     PRODUCER_FENCED: int
     TOPIC_ALREADY_EXISTS: int
+    UNKNOWN_LEADER_EPOCH: int
+    UNKNOWN_TOPIC_OR_PART: int
+    UNSTABLE_OFFSET_COMMIT: int
     def code(self) -> int: ...
     def name(self) -> str: ...
     def str(self) -> str: ...
@@ -27,7 +37,8 @@ class KafkaError:
     def retriable(self) -> bool: ...
     def txn_requires_abort(self) -> bool: ...
 
-class KafkaException(Exception): ...
+class KafkaException(Exception):
+    def __init__(self, error: KafkaError) -> None: ...
 
 class Message:
     def topic(self) -> str | None: ...

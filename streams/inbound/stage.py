@@ -11,10 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mail.message import MessageDigest, digest
-from mail.segments import SkeletonError, join
-from schemas.content import open_received, original
-
 from infra.ports import (
     Content,
     ContentStore,
@@ -25,7 +21,10 @@ from infra.ports import (
     Random,
     Record,
 )
+from mail.message import MessageDigest, digest
+from mail.segments import SkeletonError, join
 from schemas.codec import CodecError, decode_as, encode
+from schemas.content import open_received, original
 from schemas.events import Authenticated, Received, Scored
 from schemas.fingerprint import Fingerprint
 from schemas.parts import ReceivedSecret

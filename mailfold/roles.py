@@ -43,7 +43,7 @@ def run(process: str, inherited: Inherited) -> None:
 def _mx(house: House, inherited: Inherited) -> None:
     async def main(stop: asyncio.Event) -> None:
         server = house.mx()
-        await server.start(inherited.socket("smtp"))
+        await server.start_on(inherited.socket("smtp"))
         inherited.ready()
         await stop.wait()
         await server.stop()
@@ -66,7 +66,7 @@ def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
     consumer = house.projection_consumer("mailbox")
     inherited.ready()
-    consumer.run(stop, stop.wait)
+    consumer.run(stop)
 
 
 def _api(house: House, inherited: Inherited) -> None:

@@ -53,7 +53,8 @@ def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str)
     parents = [h for h in ids(digest.in_reply_to) if h not in known]
     parents = parents[-MOST_REFERENCES:]
     kept = _oldest_and_newest(references, MOST_REFERENCES - len(parents))
-    subject = base_subject(digest.subject).casefold()
+    base, _ = base_subject(digest.subject)
+    subject = base.casefold()
     return Clues(
         own=prints.in_mailbox(mailbox_id, "mail", mail_id),
         message=message[0] if message else b"",

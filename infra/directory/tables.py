@@ -1,0 +1,71 @@
+"""The tables of the directory, the same for SQLite and PostgreSQL. Times are microseconds."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, MetaData, String, Table
+
+METADATA = MetaData()
+
+DOMAIN = Table(
+    "domain",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("address", String(320), primary_key=True),
+    Column(
+        "domain",
+        String(255),
+        ForeignKey("domain.name", ondelete="RESTRICT"),
+        nullable=False,
+        index=True,
+    ),
+    Column("mailbox_id", String(36), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("quota_bytes", BigInteger, nullable=False),
+)
+
+ALIAS = Table(
+    "alias",
+    METADATA,
+    Column("alias", String(320), primary_key=True),
+    Column(
+        "domain",
+        String(255),
+        ForeignKey("domain.name", ondelete="RESTRICT"),
+        nullable=False,
+        index=True,
+    ),
+    Column(
+        "account",
+        String(320),
+        ForeignKey("account.address", ondelete="CASCADE"),
+        nullable=True,
+        index=True,
+        doc="The local account; null when the target is remote.",
+    ),
+    Column("target", String(320), nullable=False, doc="The address as it was given, folded."),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+TOKEN = Table(
+    "token",
+    METADATA,
+    Column("hash", LargeBinary(32), primary_key=True, doc="SHA-256 of the token."),
+    Column("id", String(16), nullable=False, unique=True, doc="Names the token in listings."),
+    Column(
+        "account",
+        String(320),
+        ForeignKey("account.address", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("scope", String(5), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

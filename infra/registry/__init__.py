@@ -1,0 +1,1 @@
+"""Schema registries: which number a schema has, which schema a number means."""

@@ -1,0 +1,137 @@
+"""Content by mail_id. Beside the log in one file, a Received is not stored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import msgspec
+
+from infra.ports import Content, Record
+from infra.sqlite.file import SqliteFile
+from infra.sqlite.log import SqliteLog
+from infra.sqlite.rows import to_column
+from schemas.topics import MAIL_RECEIVED
+
+_TABLE = """
+create table if not exists content(
+    number integer primary key,
+    mail_id blob not null,
+    received blob not null,
+    authenticated blob not null,
+    scored blob not null,
+    digest blob not null
+);
+create unique index if not exists content_mail on content(mail_id);
+"""
+
+
+class Placed(Protocol):
+    """How the row of a mail holds its Received."""
+
+    @property
+    def file(self) -> SqliteFile:
+        """The file that has the rows."""
+        ...
+
+    def pack(self, received: Record) -> bytes | int:
+        """Return what stands in the row."""
+        ...
+
+    def unpack(self, packed: bytes | int) -> Record:
+        """Return the record that it stands for."""
+        ...
+
+
+class InLog:
+    """The row holds the offset: the log of the same file has the record."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+
+    @property
+    def file(self) -> SqliteFile:
+        """The file of the log."""
+        return self._log.file
+
+    def pack(self, received: Record) -> bytes | int:
+        """Return the offset."""
+        return received.offset
+
+    def unpack(self, packed: bytes | int) -> Record:
+        """Read the log. Raises LookupError when the record is not in it."""
+        record = self._log.read_at(MAIL_RECEIVED, cast("int", packed))
+        if record is None:
+            raise LookupError(f"{MAIL_RECEIVED} has no offset {packed}")
+        return record
+
+
+class InRow:
+    """The row holds the record itself: the log is another engine's."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    @property
+    def file(self) -> SqliteFile:
+        """The file of the rows."""
+        return self._file
+
+    def pack(self, received: Record) -> bytes | int:
+        """Return the record in MessagePack."""
+        return msgspec.msgpack.encode(received)
+
+    def unpack(self, packed: bytes | int) -> Record:
+        """Return the record in MessagePack."""
+        return msgspec.msgpack.decode(cast("bytes", packed), type=Record)
+
+
+class SqliteContent:
+    """The content store (port ContentStore); writes join the transaction open on its file."""
+
+    def __init__(self, placed: Placed) -> None:
+        """Make the table when it is not there. Raises EngineDown."""
+        self._placed = placed
+        self._file = placed.file
+        with self._file.write() as c:
+            c.execute(_TABLE)
+
+    def put(self, contents: Mapping[str, Content]) -> Mapping[str, Content]:
+        """Store what is absent; return for each mail_id what is stored now. Raises EngineDown."""
+        with self._file.write() as c:
+            before = c.total_changes()
+            c.executemany(
+                "insert or ignore into content(mail_id, received, authenticated, scored, digest) "
+                "values(?,?,?,?,?)",
+                (
+                    (
+                        to_column(mail_id),
+                        self._placed.pack(content.received),
+                        content.authenticated,
+                        content.scored,
+                        content.digest,
+                    )
+                    for mail_id, content in contents.items()
+                ),
+            )
+            if c.total_changes() - before == len(contents):
+                return contents
+            return self.get(tuple(contents))
+
+    def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
+        """Return the content of those that are there. Raises EngineDown."""
+        found: dict[str, Content] = {}
+        with self._file.read() as c:
+            for mail_id in mail_ids:
+                row = c.execute(
+                    "select received, authenticated, scored, digest from content where mail_id=?",
+                    (to_column(mail_id),),
+                ).fetchone()
+                if row is not None:
+                    received, authenticated, scored, digest = cast(
+                        "tuple[bytes | int, bytes, bytes, bytes]", row
+                    )
+                    found[mail_id] = Content(
+                        self._placed.unpack(received), authenticated, scored, digest
+                    )
+        return found

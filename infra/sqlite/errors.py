@@ -1,0 +1,37 @@
+"""What the house is told when SQLite refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from infra.ports import EngineDown
+
+_DOWN = (
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.PermissionsError,
+    apsw.NoMemError,
+    apsw.ProtocolError,
+    apsw.InterruptError,
+    # A damaged file is not mended by a second try, yet to a sender it is a failure of ours that
+    # may pass (RFC 5321 section 4.2.1, 4yz), never a reason to give the mail back.
+    apsw.CorruptError,
+    apsw.NotADBError,
+)
+
+
+@contextmanager
+def engine_errors(path: Path) -> Generator[None]:
+    """Raise EngineDown for what SQLite says of disks, locks and damaged files."""
+    try:
+        yield
+    except _DOWN as e:
+        raise EngineDown(f"{path.name}: {type(e).__name__}") from e

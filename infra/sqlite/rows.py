@@ -1,0 +1,49 @@
+"""Identifiers and records as columns."""
+
+from __future__ import annotations
+
+from infra.ports import Record
+from schemas.identity import from_bytes, to_bytes
+
+Column = bytes | str
+"""An identifier in storage: 16 octets for a UUID, its text for any other."""
+
+
+def to_column(identifier: str) -> Column:
+    """Return how an identifier is stored."""
+    if len(identifier) != 36:
+        return identifier
+    try:
+        octets = to_bytes(identifier)
+    except ValueError:
+        return identifier
+    # What would come back in another form (capitals, hyphens elsewhere) stays text.
+    return octets if from_bytes(octets) == identifier else identifier
+
+
+def from_column(column: Column) -> str:
+    """Return the identifier that is stored so."""
+    return column if isinstance(column, str) else from_bytes(column)
+
+
+RecordRow = tuple[int, Column, str, Column, int, bytes]
+"""offset, key, type, event_id, recorded_at, value."""
+
+
+def to_record(topic: str, row: RecordRow) -> Record:
+    """Return the record in a row of a topic."""
+    offset, key, kind, event_id, recorded_at, value = row
+    return Record(
+        topic=topic,
+        partition=PARTITION,
+        offset=offset,
+        key=from_column(key),
+        type=kind,
+        event_id=from_column(event_id),
+        recorded_at=recorded_at,
+        value=value,
+    )
+
+
+PARTITION = 0
+"""A topic is one sequence in this engine."""

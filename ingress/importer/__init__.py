@@ -1,0 +1,1 @@
+"""The importer: mail that another store has kept."""

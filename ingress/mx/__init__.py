@@ -1,0 +1,1 @@
+"""The MX: mail from other servers by SMTP (RFC 5321)."""

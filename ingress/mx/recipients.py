@@ -1,0 +1,66 @@
+"""Whom a forward-path reaches: asked of the directory off the event loop, remembered shortly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from infra.ports import Clock, Directory, Recipient
+from ingress.mx import replies
+from ingress.mx.paths import POSTMASTER, Path
+from ingress.mx.replies import Reply
+
+_REMEMBERED = 10_000
+_SECOND = 1_000_000
+
+
+class Recipients:
+    """Resolves forward-paths.
+
+    An address that was found is remembered for `keep` seconds, one that was not is asked for
+    again each time: a new account gets mail at once. `postmaster` is the address that stands in
+    for <postmaster> and for postmaster at a domain of ours, when the directory knows none.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        clock: Clock,
+        *,
+        hostname: str,
+        postmaster: str = "",
+        keep: float = 1.0,
+    ) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._hostname = hostname
+        self._postmaster = postmaster
+        self._keep = int(keep * _SECOND)
+        self._known: OrderedDict[str, tuple[int, Recipient]] = OrderedDict()
+
+    async def resolve(self, path: Path) -> Recipient | Reply:
+        """Return the recipient, or the reply that refuses the path. Raises EngineDown."""
+        now = self._clock()
+        remembered = self._known.get(path.address)
+        if remembered is not None and remembered[0] > now:
+            return remembered[1]
+        answer = await asyncio.to_thread(self._ask, path)
+        if isinstance(answer, Recipient):
+            self._known[path.address] = (now + self._keep, answer)
+            self._known.move_to_end(path.address)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return answer
+
+    def _ask(self, path: Path) -> Recipient | Reply:
+        address = f"postmaster@{self._hostname}" if path is POSTMASTER else path.address
+        found = self._directory.resolve(address)
+        if found is not None:
+            return found
+        ours = path is POSTMASTER or self._directory.hosts(path.domain)
+        if not ours:
+            return replies.RELAYING_DENIED
+        # RFC 5321 section 4.5.1: postmaster is a recipient at every domain that is served.
+        if self._postmaster and address.partition("@")[0].lower() == "postmaster":
+            found = self._directory.resolve(self._postmaster)
+        return replies.NO_SUCH_USER if found is None else found

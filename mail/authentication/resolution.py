@@ -1,0 +1,151 @@
+"""The loop between evaluation and a resolver: evaluate, resolve what is missing, again.
+
+Bounded in rounds, in questions, in the size of the answers and in time; what lies beyond a bound
+counts as a DNS failure, so that the verdict rests on nothing but the answers that are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from mail.authentication.dns import (
+    MAX_EVIDENCE_BYTES,
+    Answer,
+    Answers,
+    Consulted,
+    Missing,
+    Question,
+    bounded,
+    weight,
+)
+from mail.authentication.evaluate import AuthSettings, Envelope, Evaluation, Verdict
+
+Resolve: TypeAlias = Callable[[Sequence[Question]], Awaitable[Mapping[Question, Answer]]]
+"""Answers questions; one that it leaves out counts as timed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionLimits:
+    """Bounds on what one message may cost in DNS."""
+
+    seconds: float = 20.0
+    """RFC 7208 section 4.6.4 asks for at least 20 for SPF."""
+    questions: int = 250
+    rounds: int = 40
+    evidence_bytes: int = MAX_EVIDENCE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict and the answers that it rests on."""
+
+    verdict: Verdict
+    evidence: dict[Question, Answer]
+    """The answers that the evaluation read: `authenticate` with these gives the same verdict."""
+    questions: int
+    """How many questions were asked."""
+
+
+async def resolve_and_authenticate(
+    raw: bytes,
+    envelope: Envelope,
+    resolve: Resolve,
+    now: datetime,
+    settings: AuthSettings | None = None,
+    limits: ResolutionLimits | None = None,
+) -> Judged:
+    """Judge a message, asking `resolve` for what is needed. Raises nothing but what it raises
+    when cancelled: an error of the resolver counts as a failed lookup.
+    """
+    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits())
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + run.limits.seconds
+    while True:
+        asked = run.next_questions()
+        if isinstance(asked, Judged):
+            return asked
+        answers: Mapping[Question, Answer] = {}
+        if asked and (left := deadline - clock()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    answers = await resolve(asked)
+            except TimeoutError:
+                answers = {}
+            except OSError:
+                answers = {one: Answer("servfail") for one in asked}
+        run.take(asked, answers)
+
+
+def authenticate_from(
+    raw: bytes,
+    envelope: Envelope,
+    known: Answers,
+    now: datetime,
+    settings: AuthSettings | None = None,
+    limits: ResolutionLimits | None = None,
+) -> Judged:
+    """Judge a message from answers at hand (a zone, kept evidence); no other DNS is asked.
+
+    A question that `known` does not hold counts as timed out.
+    """
+    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits())
+    while True:
+        asked = run.next_questions()
+        if isinstance(asked, Judged):
+            return asked
+        found = {one: known[one] for one in asked if one in known}
+        run.take(asked, found)
+
+
+class _Run:
+    """The state of the loop, without the waiting."""
+
+    def __init__(
+        self,
+        raw: bytes,
+        envelope: Envelope,
+        now: datetime,
+        settings: AuthSettings | None,
+        limits: ResolutionLimits,
+    ) -> None:
+        self.limits = limits
+        self._evaluation = Evaluation(raw, envelope, now, settings)
+        self._answers: dict[Question, Answer] = {}
+        self._consulted = Consulted(self._answers)
+        self._rounds = 0
+        self._asked = 0
+        self._bytes = 0
+
+    def next_questions(self) -> list[Question] | Judged:
+        """Evaluate; return the verdict, or what to ask within the bounds."""
+        try:
+            verdict = self._evaluation.step(self._consulted)
+        except Missing as missing:
+            self._rounds += 1
+            left = self.limits.questions - self._asked
+            if self._rounds > self.limits.rounds:
+                left = 0
+            allowed = list(missing.questions[:left]) if left > 0 else []
+            for refused in missing.questions[len(allowed) :]:
+                self._keep(refused, Answer("timeout"))
+            self._asked += len(allowed)
+            return allowed
+        return Judged(verdict, dict(self._consulted.used), self._asked)
+
+    def take(self, asked: Sequence[Question], answers: Mapping[Question, Answer]) -> None:
+        """Keep the answers to `asked`."""
+        for one in asked:
+            self._keep(one, bounded(one, answers.get(one, Answer("timeout"))))
+
+    def _keep(self, asked: Question, answer: Answer) -> None:
+        size = weight(asked, answer)
+        if answer.records and self._bytes + size > self.limits.evidence_bytes:
+            # The evidence of one message is bounded; what does not fit was not seen.
+            answer = Answer("servfail")
+            size = weight(asked, answer)
+        self._bytes += size
+        self._answers[asked] = answer

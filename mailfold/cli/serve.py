@@ -1,0 +1,122 @@
+"""serve, demo, and the children that they start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from mailfold import roles
+from mailfold.cli.output import Failure
+from mailfold.demo import ADDRESS, prepare
+from mailfold.settings import Settings, SettingsError, load
+from mailfold.supervisor import Inherited, Role, Supervisor, SupervisorError, command, listen, lock
+from mailfold.wiring import open_house
+
+_PORTS = {"smtp": "smtp_port", "http": "http_port"}
+_ENDINGS = ("all", *roles.ROLES)
+
+
+def _roles(text: str) -> list[Role]:
+    names = [n.strip() for n in text.split(",") if n.strip()]
+    for n in names:
+        if n not in _ENDINGS:
+            raise click.BadParameter(f"no role is called {n!r}; there are {', '.join(_ENDINGS)}")
+    wanted = roles.ROLES if "all" in names else tuple(names)
+    return [role for n in wanted for role in roles.PROCESSES[n]]
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+@click.option(
+    "--role", default="all", show_default=True, help="all, or some of: " + ", ".join(roles.ROLES)
+)
+def serve(data: Path | None, role: str) -> None:
+    """Run the mail system until it is stopped."""
+    sys.exit(_serve(_load(data), role))
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+def demo(data: Path | None) -> None:
+    """Run it with a demo domain, account and sample mails, made at the first start."""
+    settings = _load(data)
+    with open_house(settings) as house:
+        password = prepare(house)
+    hint = f"log in as {ADDRESS}"
+    hint += (
+        f", password {password}" if password else " (its password was printed at the first start)"
+    )
+    sys.exit(_serve(settings, "all", hint))
+
+
+def _load(data: Path | None) -> Settings:
+    try:
+        settings = load(data=data)
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except SettingsError as e:
+        raise Failure(str(e)) from e
+    except OSError as e:
+        raise Failure(f"the data folder can't be made: {e}") from e
+    return settings
+
+
+def _serve(settings: Settings, role: str, hint: str = "") -> int:
+    wanted = _roles(role)
+    os.environ["MAILFOLD_DATA"] = str(settings.data)
+    held: list[int] = []
+    sockets: dict[str, socket.socket] = {}
+    try:
+        with open_house(settings) as house:
+            house.prepare()
+        for r in wanted:
+            if roles.is_single(r.name, settings):
+                held.append(lock(settings.run_path / f"{r.name}.lock"))
+            for name in r.sockets:
+                sockets[name] = listen(settings.listen, getattr(settings, _PORTS[name]))
+        supervisor = Supervisor(
+            wanted,
+            sockets,
+            command(),
+            {**os.environ, "MAILFOLD_BOOT": secrets.token_hex(8)},
+            _announcement(settings, sockets, hint),
+        )
+        return supervisor.run()
+    except SupervisorError as e:
+        raise Failure(str(e)) from e
+    finally:
+        for s in sockets.values():
+            s.close()
+        for fd in held:
+            os.close(fd)
+
+
+def _announcement(settings: Settings, sockets: dict[str, socket.socket], hint: str) -> str:
+    where = {n: "{}:{}".format(*s.getsockname()[:2]) for n, s in sockets.items()}
+    lines = [" ".join(["ready", *(f"{n}={a}" for n, a in where.items())])]
+    if hint:
+        lines.append(hint)
+        if "smtp" in where:
+            lines.append(
+                "send a mail:  printf 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n' | curl -sS"
+                f" smtp://{where['smtp']} --mail-from you@sender.example"
+                f" --mail-rcpt {ADDRESS} --upload-file -"
+            )
+        if "http" in where:
+            lines.append(f"the REST API: http://{where['http']}/api/v1/openapi.json")
+    return "\n".join(lines)
+
+
+@click.command(hidden=True)
+@click.argument("role")
+def child(role: str) -> None:
+    """Run one role; started by serve."""
+    inherited = Inherited.from_environment()
+    try:
+        roles.run(role, inherited)
+    except SupervisorError as e:
+        raise Failure(str(e)) from e

@@ -1,0 +1,77 @@
+"""How a process of the house ends: on SIGTERM, on Ctrl-C, or when its supervisor is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+
+import uvloop
+
+from mailfold.supervisor import Inherited
+
+GRACE = 10.0
+"""Seconds that a process whose supervisor died has to end by itself."""
+
+logger = logging.getLogger(__name__)
+
+
+class Stop:
+    """A flag for loops that block; `wait` returns early when it is set."""
+
+    def __init__(self, inherited: Inherited) -> None:
+        self._event = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        when_supervisor_dies(inherited, self._event.set)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Say whether it is time to stop."""
+        return self._event.is_set()
+
+    def __call__(self) -> bool:
+        """Say whether it is time to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, or return at once when it is time to stop."""
+        self._event.wait(seconds)
+
+
+def when_supervisor_dies(inherited: Inherited, stop: Callable[[], None]) -> None:
+    """Call `stop` in a thread when the supervisor is gone, and make sure that the process ends."""
+    fd = inherited.alive_fd()
+    if fd is None:
+        return
+
+    def watch() -> None:
+        # Nothing is ever written to this pipe: a read returns only at its end.
+        os.read(fd, 1)
+        logger.warning("the supervisor is gone; stopping")
+        stop()
+        timer = threading.Timer(GRACE, os._exit, args=(3,))
+        timer.daemon = True
+        timer.start()
+
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
+
+
+def run_async(inherited: Inherited, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main(stop)` on an event loop; `stop` is set when it is time to end."""
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        when_supervisor_dies(inherited, lambda: loop.call_soon_threadsafe(stop.set))
+        await main(stop)
+
+    uvloop.run(body())

@@ -1,0 +1,101 @@
+"""What each process of the house does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import uvicorn
+
+from mailfold.process import Stop, run_async
+from mailfold.settings import Settings
+from mailfold.supervisor import Inherited, Role
+from mailfold.wiring import House, open_house
+
+PROCESSES: dict[str, tuple[Role, ...]] = {
+    "mx": (Role("mx", ("smtp",)),),
+    "streams": (Role("inbound"), Role("mailbox")),
+    "projections": (Role("views"),),
+    "api": (Role("api", ("http",)),),
+}
+"""The processes of each role of `serve --role`."""
+
+ROLES: tuple[str, ...] = tuple(PROCESSES)
+
+logger = logging.getLogger(__name__)
+
+
+def is_single(process: str, settings: Settings) -> bool:
+    """Say whether a data folder may have only one such process at a time.
+
+    On Kafka the partitions are shared out, so stages may run in several workers.
+    """
+    return settings.profile == "embedded" or process not in ("inbound", "mailbox")
+
+
+def run(process: str, inherited: Inherited) -> None:
+    """Run one process until it is told to stop."""
+    with open_house() as house:
+        _MAINS[process](house, inherited)
+
+
+def _mx(house: House, inherited: Inherited) -> None:
+    async def main(stop: asyncio.Event) -> None:
+        server = house.mx()
+        await server.start_on(inherited.socket("smtp"))
+        inherited.ready()
+        await stop.wait()
+        await server.stop()
+
+    run_async(inherited, main)
+
+
+def _stage(name: str) -> Callable[[House, Inherited], None]:
+    def main(house: House, inherited: Inherited) -> None:
+        stop = Stop(inherited)
+        runner = house.runner(name)
+        inherited.ready()
+        runner.run(stop, stop.wait)
+        runner.close()
+
+    return main
+
+
+def _views(house: House, inherited: Inherited) -> None:
+    stop = Stop(inherited)
+    consumer = house.projection_consumer("mailbox")
+    inherited.ready()
+    consumer.run(stop, stop.wait)
+
+
+def _api(house: House, inherited: Inherited) -> None:
+    async def main(stop: asyncio.Event) -> None:
+        config = uvicorn.Config(
+            house.api(),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[inherited.socket("http")]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        inherited.ready()
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+
+    run_async(inherited, main)
+
+
+_MAINS: dict[str, Callable[[House, Inherited], None]] = {
+    "mx": _mx,
+    "inbound": _stage("inbound"),
+    "mailbox": _stage("mailbox"),
+    "views": _views,
+    "api": _api,
+}

@@ -1,0 +1,1 @@
+"""The mailbox as it is read: messages, labels, counters, the feed, and the mailbox as it was."""

@@ -1,0 +1,1 @@
+"""The inbound stage: store, authenticate, score, route; one read of the content."""

@@ -1,0 +1,163 @@
+"""The inbound stage: store, authenticate, score, route, in one chain with one read of the content.
+
+Judgements are not functions of their input (DNS and models change), so they are kept in the
+content store before anything is published, and what is published is what is kept there: a mail
+that is delivered twice to this stage has one judgement.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.ports import (
+    Content,
+    ContentStore,
+    KeyStore,
+    Output,
+    PartMissing,
+    PartStore,
+    Random,
+    Record,
+)
+from mail.message import MessageDigest, digest
+from mail.segments import SkeletonError, join
+from schemas.codec import CodecError, decode_as, encode
+from schemas.content import open_received, original
+from schemas.events import Authenticated, Received, Scored
+from schemas.fingerprint import Fingerprint
+from schemas.parts import ReceivedSecret
+from schemas.seal import SealError, seal
+from schemas.topics import MAIL_RECEIVED
+from streams.inbound import authenticate, route, score, unjudged
+from streams.inbound.digest import facts_of, to_record
+from streams.stage import Poison
+
+GROUP = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A mail as this stage reads it."""
+
+    record: Record
+    received: Received
+    secret: ReceivedSecret
+    raw: bytes
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPlan:
+    """Judged mails of a batch, in order, ready to be kept and published."""
+
+    received: Sequence[Received]
+    contents: dict[str, Content]
+
+
+class InboundStage:
+    """Consumes mail.received; `judge` authenticates a batch of mails at once."""
+
+    name = GROUP
+    source = MAIL_RECEIVED
+    folds: str | None = None
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        content: ContentStore,
+        parts: PartStore,
+        fingerprint: Fingerprint,
+        judge: authenticate.Judge,
+        authserv_id: str,
+        random: Random = os.urandom,
+    ) -> None:
+        self._keys = keys
+        self._content = content
+        self._parts = parts
+        self._fingerprint = fingerprint
+        self._judge = judge
+        self._authserv_id = authserv_id
+        self._random = random
+
+    def plan(self, batch: Sequence[Record]) -> InboundPlan:
+        """Read and judge a batch. Raises Poison for a mail whose record, key or part fails."""
+        received = [_decoded(r) for r in batch]
+        known = self._content.get([r.mail_id for r in received])
+        fresh = [
+            (record, r) for record, r in zip(batch, received, strict=True) if r.mail_id not in known
+        ]
+        keys = self._keys.get([r.mail_id for _, r in fresh])
+        incoming = [self._open(record, r, keys.get(r.mail_id)) for record, r in fresh]
+        return InboundPlan(received, {**known, **self._judged(incoming)})
+
+    def settle(self, plan: InboundPlan) -> Sequence[Output]:
+        """Keep the judgements that are new; publish those that are kept."""
+        stored = self._content.put(plan.contents)
+        outputs: list[Output] = []
+        for received in plan.received:
+            content = stored[received.mail_id]
+            authenticated = decode_as(Authenticated, content.authenticated)
+            scored = decode_as(Scored, content.scored)
+            outputs.append(Output.of(authenticated))
+            outputs.append(Output.of(scored))
+            outputs += (Output.of(c) for c in route.commands(received, authenticated, scored))
+        return outputs
+
+    def remember(self, plan: InboundPlan) -> None:
+        """Nothing: the content store is all that this stage keeps."""
+
+    def recover(self, outputs: Sequence[Record]) -> None:
+        """Nothing, for the same reason."""
+
+    def _open(self, record: Record, received: Received, key: bytes | None) -> Incoming:
+        if key is None:
+            raise Poison("key-missing")
+        try:
+            secret = open_received(received, key)
+            raw = original(secret, self._parts.get, self._fingerprint, join)
+        except SealError as e:
+            raise Poison(f"seal-{e.reason}") from e
+        except PartMissing as e:
+            raise Poison("part-missing") from e
+        except SkeletonError as e:
+            raise Poison("skeleton-damaged") from e
+        return Incoming(record, received, secret, raw, key)
+
+    def _judged(self, mails: Sequence[Incoming]) -> dict[str, Content]:
+        # An import was judged by whoever received it; its signing keys are mostly gone by now.
+        asked = [m for m in mails if m.received.source != "import"]
+        verdicts = self._judge(
+            [authenticate.question(m.received, m.secret, m.raw, self._authserv_id) for m in asked]
+        )
+        judged = {m.received.mail_id: v for m, v in zip(asked, verdicts, strict=True)}
+        contents: dict[str, Content] = {}
+        for m in mails:
+            read = digest(m.raw)
+            verdict = judged.get(m.received.mail_id)
+            if verdict is None:
+                authenticated = unjudged.event(m.received, m.key, self._random)
+            else:
+                authenticated = authenticate.event(m.received, verdict, m.key, self._random)
+            contents[m.received.mail_id] = Content(
+                received=m.record,
+                authenticated=encode(authenticated),
+                scored=encode(self._scored(m, read)),
+                digest=seal(to_record(read), m.key, m.received.mail_id, self._random),
+            )
+        return contents
+
+    def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
+        try:
+            found = score.score(facts_of(mail.raw, read))
+        except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
+            return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
+        return score.event(mail.received, found, mail.key, self._random)
+
+
+def _decoded(record: Record) -> Received:
+    try:
+        return decode_as(Received, record.value)
+    except CodecError as e:
+        raise Poison("undecodable") from e

@@ -1,0 +1,138 @@
+"""Decide about a mailbox's own tables: its labels and filters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from schemas import commands as c
+from schemas import mailbox_events as e
+from schemas.fingerprint import Fingerprint
+from schemas.parts import LabelSecret
+from streams.mailbox.draft import Pen
+from streams.mailbox.labelling import MOST_LABELS
+from streams.mailbox.needs import Prepared, is_identifier
+from streams.mailbox.rows import SYSTEM, Label
+from streams.mailbox.working_set import WorkingSet
+
+LONGEST_NAME = 225
+MOST_FILTERS = 1_000
+
+
+def folded(name: str) -> str:
+    """Return the form by which names of labels compare: no two of a mailbox have the same."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def name_print(prints: Fingerprint, mailbox_id: str, name: str) -> bytes:
+    """Return the fingerprints of a label's name, folded and as it is, 16 octets each."""
+    return prints.in_mailbox(mailbox_id, "label-name", folded(name)) + prints.in_mailbox(
+        mailbox_id, "label-name-as-is", name
+    )
+
+
+def define_label(ws: WorkingSet, command: c.DefineLabel, prepared: Prepared, pen: Pen) -> None:
+    """Make a label with a name that no other has."""
+    labels = ws.label_table()
+    if command.label_id in SYSTEM:
+        pen.refuse("forbidden-label")
+    elif not is_identifier(command.label_id):
+        pen.refuse("invalid-label")
+    elif command.label_id in labels:
+        pen.refuse("label-exists")
+    elif len(labels) >= MOST_LABELS:
+        pen.refuse("too-many-labels")
+    elif code := _name_refused(ws, command.label_id, prepared):
+        pen.refuse(code)
+    else:
+        pen.write(
+            e.LabelDefined(
+                **pen.head(e.LabelDefined),
+                label_id=command.label_id,
+                color=command.color,
+                sealed=b"",
+            ),
+            secret=prepared.secret,
+            key=ws.mailbox_id,
+            name=prepared.name,
+        )
+
+
+def rename_label(ws: WorkingSet, command: c.RenameLabel, prepared: Prepared, pen: Pen) -> None:
+    """Change a label's name or colour."""
+    if (code := _label_refused(ws, command.label_id)) or (
+        code := _name_refused(ws, command.label_id, prepared)
+    ):
+        pen.refuse(code)
+    elif not _is_so(ws.label_table()[command.label_id], command, prepared):
+        pen.write(
+            e.LabelRenamed(
+                **pen.head(e.LabelRenamed),
+                label_id=command.label_id,
+                color=command.color,
+                sealed=b"",
+            ),
+            secret=prepared.secret,
+            key=ws.mailbox_id,
+            name=prepared.name,
+        )
+
+
+def delete_label(ws: WorkingSet, command: c.DeleteLabel, pen: Pen) -> None:
+    """Delete a label, and with it the placements of all its messages."""
+    if code := _label_refused(ws, command.label_id):
+        pen.refuse(code)
+    else:
+        pen.write(e.LabelDeleted(**pen.head(e.LabelDeleted), label_id=command.label_id))
+
+
+def define_filter(ws: WorkingSet, command: c.DefineFilter, prepared: Prepared, pen: Pen) -> None:
+    """Make, change or delete a filter."""
+    filters = ws.filter_table()
+    if command.deleted and command.filter_id not in filters:
+        pen.refuse("unknown-filter")
+    elif not is_identifier(command.filter_id):
+        pen.refuse("invalid-filter")
+    elif any(x not in SYSTEM and x not in ws.label_table() for x in command.labels):
+        pen.refuse("unknown-label")
+    elif command.filter_id not in filters and len(filters) >= MOST_FILTERS:
+        pen.refuse("too-many-filters")
+    else:
+        pen.write(
+            e.FilterDefined(
+                **pen.head(e.FilterDefined),
+                filter_id=command.filter_id,
+                labels=list(command.labels),
+                archive=command.archive,
+                star=command.star,
+                never_spam=command.never_spam,
+                deleted=command.deleted,
+                sealed=b"",
+            ),
+            secret=prepared.secret,
+            key=ws.mailbox_id,
+        )
+
+
+def _is_so(row: Label, command: c.RenameLabel, prepared: Prepared) -> bool:
+    return row.name == prepared.name and row.color == command.color
+
+
+def _label_refused(ws: WorkingSet, label_id: str) -> str:
+    if label_id in SYSTEM:
+        return "forbidden-label"
+    return "" if label_id in ws.label_table() else "unknown-label"
+
+
+def _name_refused(ws: WorkingSet, label_id: str, prepared: Prepared) -> str:
+    secret = prepared.secret
+    name = folded(secret.name) if isinstance(secret, LabelSecret) else ""
+    if not name or len(name) > LONGEST_NAME:
+        return "invalid-name"
+    if name in _SYSTEM_NAMES:
+        return "label-exists"
+    labels = ws.label_table()
+    taken = any(k != label_id and row.name[:16] == prepared.name[:16] for k, row in labels.items())
+    return "label-exists" if taken else ""
+
+
+_SYSTEM_NAMES = frozenset(label.casefold() for label in SYSTEM)

@@ -1,0 +1,153 @@
+"""Make commands ready for decide: open what is sealed, read what threading and listing need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from infra.ports import Content, ContentStore, KeyStore
+from schemas import commands as c
+from schemas.codec import CodecError, decode_as
+from schemas.content import open_received
+from schemas.events import Authenticated, Received
+from schemas.fingerprint import Fingerprint
+from schemas.parts import AuthenticatedSecret, Digest, FilterSecret, LabelSecret
+from schemas.seal import SealError, unseal
+from streams.mailbox.clues import bare_clues, clues_of
+from streams.mailbox.definitions import name_print
+from streams.mailbox.needs import NOTHING, Mail, Prepared
+from streams.mailbox.trace import compose
+
+S = TypeVar("S", LabelSecret, FilterSecret)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A mail's digest with its trace fields; without one, `missing` says why."""
+
+    digest: Digest | None = None
+    missing: str = ""
+
+
+class Desk:
+    """Prepares the commands of one batch; each mail is opened once, however many mailboxes get it.
+
+    `fetch` reads everything; the rest is pure.
+    """
+
+    def __init__(
+        self,
+        content: ContentStore,
+        keys: KeyStore,
+        prints: Fingerprint,
+        hostname: str,
+    ) -> None:
+        self._content = content
+        self._keys = keys
+        self._prints = prints
+        self._hostname = hostname
+        self._opened: dict[str, _Opened] = {}
+        self._mailbox_keys: dict[str, bytes] = {}
+
+    def fetch(self, mail_ids: Sequence[str], mailbox_ids: Sequence[str]) -> None:
+        """Read mails and the keys of mailboxes. Raises EngineDown."""
+        new = [m for m in dict.fromkeys(mail_ids) if m not in self._opened]
+        if not new and not mailbox_ids:
+            return
+        contents = self._content.get(new)
+        keys = self._keys.get([*new, *mailbox_ids])
+        for mail_id in new:
+            self._opened[mail_id] = self._open(mail_id, contents, keys)
+        self._mailbox_keys.update({m: keys[m] for m in mailbox_ids if m in keys})
+
+    def mail(self, mailbox_id: str, mail_id: str) -> tuple[Mail | None, str]:
+        """Return a mail as one mailbox sees it, or None and why there is none."""
+        opened = self._opened[mail_id]
+        if opened.digest is None:
+            return None, opened.missing
+        # A defect in reading mail never stops mail.
+        try:
+            clues = clues_of(opened.digest, self._prints, mailbox_id, mail_id)
+        except Exception:  # noqa: BLE001
+            digest = msgspec.structs.replace(opened.digest, unreadable=True)
+            clues = bare_clues(self._prints, mailbox_id, mail_id)
+            return Mail(digest, clues, readable=False), ""
+        return Mail(opened.digest, clues), ""
+
+    def prepare(self, command: c.Command) -> Prepared:
+        """Return what a command needs from outside, as far as it is known before its mailbox."""
+        match command:
+            case c.Deliver():
+                mail, missing = self.mail(command.mailbox_id, command.mail_id)
+                return Prepared({} if mail is None else {command.mail_id: mail}, missing=missing)
+            case c.DefineLabel() | c.RenameLabel():
+                secret = self._secret(LabelSecret, command, command.sealed)
+                if isinstance(secret, str):
+                    return Prepared(missing=secret)
+                name = name_print(self._prints, command.mailbox_id, secret.name)
+                return Prepared(secret=secret, name=name)
+            case c.DefineFilter():
+                if command.deleted and not command.sealed:
+                    return NOTHING
+                secret = self._secret(FilterSecret, command, command.sealed)
+                if isinstance(secret, str):
+                    return Prepared(missing=secret)
+                return Prepared(secret=secret)
+            case _:
+                return NOTHING
+
+    def name(self, mailbox_id: str, event_id: str, sealed: bytes) -> bytes:
+        """Return the fingerprint of the name sealed in a label's event.
+
+        It is empty when the key is destroyed: the mailbox is erased and its names with it.
+        """
+        key = self._mailbox_keys.get(mailbox_id)
+        if key is None:
+            return b""
+        secret = unseal(LabelSecret, sealed, key, event_id)
+        return name_print(self._prints, mailbox_id, secret.name)
+
+    def _secret(self, kind: type[S], command: c.Command, sealed: bytes) -> S | str:
+        key = self._mailbox_keys.get(command.mailbox_id)
+        if key is None:
+            return "key-missing"
+        try:
+            return unseal(kind, sealed, key, command.command_id)
+        except SealError as e:
+            return f"seal-{e.reason}"
+
+    def _open(
+        self, mail_id: str, contents: Mapping[str, Content], keys: Mapping[str, bytes]
+    ) -> _Opened:
+        content, key = contents.get(mail_id), keys.get(mail_id)
+        if content is None:
+            return _Opened(missing="content-missing")
+        if key is None:
+            return _Opened(missing="key-missing")
+        try:
+            digest = unseal(Digest, content.digest, key, mail_id)
+            received = decode_as(Received, content.received.value)
+            if received.source == "import":
+                # An imported message is shown as it was kept elsewhere.
+                return _Opened(digest)
+            secret = open_received(received, key)
+            judged = self._judged(content.authenticated, key)
+        except SealError as e:
+            return _Opened(missing=f"seal-{e.reason}")
+        except CodecError:
+            return _Opened(missing="codec")
+        # A defect in composing them never stops mail either.
+        try:
+            trace = compose(self._hostname, received, secret, judged)
+        except Exception:  # noqa: BLE001
+            return _Opened(msgspec.structs.replace(digest, unreadable=True))
+        return _Opened(msgspec.structs.replace(digest, trace=trace))
+
+    def _judged(self, authenticated: bytes, key: bytes) -> AuthenticatedSecret | None:
+        if not authenticated:
+            return None
+        event = decode_as(Authenticated, authenticated)
+        return unseal(AuthenticatedSecret, event.sealed, key, event.event_id)

@@ -1,0 +1,67 @@
+"""How a mail flows, on one page. Every runner executes this page.
+
+MX, submission, importer ──► mail.received
+                               │
+      INBOUND  store ▸ authenticate ▸ score ▸ route
+                               ├──► mail.authenticated
+                               ├──► mail.scored
+                               └──► mailbox.commands  ◄── REST, IMAP, timers
+                                       │
+      MAILBOX  thread ▸ label ▸ deliver       (the one writer of a mailbox)
+                                       └──► mailbox.events
+                                               │
+      PROJECTIONS  mailbox                     (each its own consumer)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.topics import (
+    MAIL_AUTHENTICATED,
+    MAIL_RECEIVED,
+    MAIL_SCORED,
+    MAILBOX_COMMANDS,
+    MAILBOX_EVENTS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StageNode:
+    """A chain of steps run by one consumer group."""
+
+    name: str
+    source: str
+    steps: tuple[str, ...]
+    sinks: tuple[str, ...]
+    folds: str | None
+    """The sink that the stage's own state is the fold of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionNode:
+    """A fold into what is read, run by one consumer."""
+
+    name: str
+    source: str
+
+
+INBOUND = StageNode(
+    name="inbound",
+    source=MAIL_RECEIVED,
+    steps=("store", "authenticate", "score", "route"),
+    sinks=(MAIL_AUTHENTICATED, MAIL_SCORED, MAILBOX_COMMANDS),
+    folds=None,
+)
+
+MAILBOX = StageNode(
+    name="mailbox",
+    source=MAILBOX_COMMANDS,
+    steps=("thread", "label", "deliver"),
+    sinks=(MAILBOX_EVENTS,),
+    folds=MAILBOX_EVENTS,
+)
+
+STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX)
+
+PROJECTIONS: tuple[ProjectionNode, ...] = (ProjectionNode("mailbox", MAILBOX_EVENTS),)

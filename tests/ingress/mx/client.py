@@ -1,0 +1,130 @@
+"""An MX of fakes on a free port, and a client that speaks raw bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingress.mx.server import MxServer, Options
+from tests.fakes import (
+    FINGERPRINT,
+    FakeClock,
+    FakeDirectory,
+    FakeIntake,
+    FakeLag,
+    FakeLimits,
+    FakeRandom,
+)
+
+ALICE = "00000000-0000-7000-8000-00000000000a"
+BOB = "00000000-0000-7000-8000-00000000000b"
+
+
+def directory() -> FakeDirectory:
+    return FakeDirectory(
+        {"alice@example.test": ALICE, "bob@example.test": BOB, "用户@例え.test": BOB},
+        {"sales@example.test": "alice@example.test"},
+    )
+
+
+@dataclass
+class Mx:
+    """A running MX with everything that a test looks at."""
+
+    server: MxServer
+    address: tuple[str, int]
+    intake: FakeIntake
+    directory: FakeDirectory
+    limits: FakeLimits
+    lag: FakeLag
+    errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    async def connect(self) -> Client:
+        reader, writer = await asyncio.open_connection(*self.address)
+        return Client(reader, writer)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def reply(self) -> str:
+        """Return the next reply, lines joined by newlines; "" when the connection has ended."""
+        lines: list[str] = []
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    line = (await self.reader.readline()).decode()
+                except ConnectionError:
+                    return ""
+                lines.append(line.removesuffix("\r\n"))
+                if line[3:4] != "-":
+                    return "\n".join(lines)
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def command(self, line: bytes | str) -> str:
+        await self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
+        return await self.reply()
+
+    async def hello(self) -> None:
+        assert (await self.reply()).startswith("220 ")
+        assert (await self.command("EHLO client.test")).startswith("250-")
+
+    async def deliver(self, message: bytes, to: str = "alice@example.test") -> str:
+        """Send a message that is ready for the wire, its end included; return the last reply."""
+        assert (await self.command("MAIL FROM:<s@sender.test>")).startswith("250 ")
+        assert (await self.command(f"RCPT TO:<{to}>")).startswith("250 ")
+        assert (await self.command("DATA")).startswith("354 ")
+        await self.send(message)
+        return await self.reply()
+
+    async def rest(self) -> bytes:
+        """Return everything up to the end of the connection."""
+        async with asyncio.timeout(20):
+            try:
+                return await self.reader.read()
+            except ConnectionError:
+                return b""
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+@asynccontextmanager
+async def running(
+    *,
+    limits: FakeLimits | None = None,
+    lag: int = 0,
+    tls: Any = None,
+    **options: Any,
+) -> AsyncIterator[Mx]:
+    """Run an MX; at the end every connection must end, and no defect may have shown."""
+    intake, people, rates, waiting = FakeIntake(), directory(), limits or FakeLimits(), FakeLag(lag)
+    server = MxServer(
+        Options(**{"hostname": "mx.example.test", **options}),
+        intake=intake,
+        directory=people,
+        limits=rates,
+        lag=waiting,
+        clock=FakeClock(),
+        random=FakeRandom(),
+        fingerprint=FINGERPRINT,
+        tls=tls,
+    )
+    mx = Mx(server, ("", 0), intake, people, rates, waiting)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: mx.errors.append(context))
+    mx.address = await server.start("127.0.0.1", 0)
+    try:
+        yield mx
+    finally:
+        await server.stop(grace=0.2)
+    assert not mx.errors

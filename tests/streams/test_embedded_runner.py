@@ -1,0 +1,113 @@
+"""The embedded runner keeps the contract of runners."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from infra.ports import EngineDown, Output, Record
+from infra.sqlite.connection import LOG
+from infra.sqlite.dead import SqliteDeadLetters
+from infra.sqlite.file import SqliteFile
+from infra.sqlite.log import SqliteLog
+from infra.sqlite.wake import SocketWake
+from schemas.topics import MAILBOX_EVENTS
+from streams.runners.embedded import EmbeddedRunner
+from tests.contracts.runners import Killed, RunnerContract
+from tests.contracts.toy_stage import ToyStage
+
+
+class SqliteToyState:
+    """The toy's rows in the log's own file."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        with file.write() as c:
+            c.execute("create table if not exists toy(key text primary key, seq int, done text)")
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, tuple[int, frozenset[str]]]:
+        """Return the rows of `keys`."""
+        found: dict[str, tuple[int, frozenset[str]]] = {}
+        with self._file.read() as c:
+            for key in keys:
+                for seq, done in c.execute("select seq, done from toy where key=?", (key,)):
+                    found[key] = (seq, frozenset(done.split()))
+        return found
+
+    def save(self, rows: Mapping[str, tuple[int, frozenset[str]]]) -> None:
+        """Replace rows."""
+        with self._file.write() as c:
+            c.executemany(
+                "insert or replace into toy values(?,?,?)",
+                [(k, seq, " ".join(sorted(done))) for k, (seq, done) in rows.items()],
+            )
+
+
+class EmbeddedRig:
+    """A log file, a toy stage and a runner."""
+
+    def __init__(self, folder: Path) -> None:
+        ticks = itertools.count(1_700_000_000_000_000, 1000)
+        self.file = SqliteFile(folder / "log.db", LOG)
+        self.wake = SocketWake(folder / "run")
+        self.clock = lambda: next(ticks)
+        self.log = SqliteLog(self.file, self.clock, self.wake)
+        self.dead = SqliteDeadLetters(self.file)
+        self.stage = ToyStage(SqliteToyState(self.file))
+        self._kill_at = ""
+        self._runner = self._start()
+
+    def _start(self, group: str | None = None) -> EmbeddedRunner:
+        return EmbeddedRunner(self.stage, self.log, self.dead, self.clock, self._checkpoint, group)
+
+    def _checkpoint(self, point: str) -> None:
+        if self._kill_at and point == f"mailbox.{self._kill_at}":
+            self._kill_at = ""
+            raise Killed(point)
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """Append commands."""
+        self.log.append(outputs)
+
+    def settle(self) -> None:
+        """Run until nothing is left."""
+        while True:
+            try:
+                if self._runner.step() == 0:
+                    return
+            except EngineDown:
+                continue
+
+    def outputs(self) -> Sequence[Record]:
+        """Return all outputs."""
+        return self.log.reader(MAILBOX_EVENTS, {}).poll(10_000, 0)
+
+    def kill_at(self, point: str) -> None:
+        """Die at a point once."""
+        self._kill_at = point
+
+    def replace(self) -> None:
+        """Start another runner."""
+        self._runner.close()
+        self._runner = self._start()
+
+    def replay(self, group: str) -> None:
+        """Run everything again under another group."""
+        self._runner.close()
+        self._runner = self._start(group)
+        self.settle()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[EmbeddedRig]:
+    made = EmbeddedRig(tmp_path)
+    yield made
+    made.file.close()
+    made.wake.close()
+
+
+class TestEmbeddedRunner(RunnerContract):
+    """The contract, on the embedded log."""

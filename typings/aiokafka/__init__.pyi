@@ -1,0 +1,4 @@
+"""What of aiokafka this project uses."""
+
+class AIOKafkaConsumer:
+    _isolation_level: str

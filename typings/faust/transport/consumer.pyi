@@ -1,0 +1,3 @@
+class Fetcher:
+    @property
+    def should_stop(self) -> bool: ...

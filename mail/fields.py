@@ -1,7 +1,8 @@
 """Split a message into header fields and body, byte-exact (RFC 5322 section 2.2).
 
-The scanner accepts LF as well as CRLF line ends and never raises: what is not a field ends
-the header or is skipped, as every mail reader in use does.
+The scanner accepts LF as well as CRLF line ends and never raises. A line of the header that is
+no field is skipped when an empty line follows somewhere, as mail readers do; where no empty line
+ends the header, the first such line does.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from typing import NamedTuple
 
 # RFC 5322 section 2.2: a field name is printable US-ASCII except colon; section 4.5 (obsolete
-# syntax) allows white space before the colon. A folded line starts with space or tab.
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\n]*)(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
-_END = re.compile(rb"\r?\n\r?\n")
+# syntax) allows white space before the colon. A folded line starts with space or tab. Possessive
+# repeats keep a line of any length linear.
+_FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?", re.MULTILINE)
 
 
 class Field(NamedTuple):
@@ -50,26 +51,51 @@ class Header(NamedTuple):
 def split_header(raw: bytes, start: int = 0, end: int | None = None) -> Header:
     """Split `raw[start:end]` into fields and the offset of its body.
 
-    A message without an empty line is all header. Offsets count from the start of `raw`.
+    `start` is the start of a line. A message without any field is all body, one of nothing but
+    fields is all header. Offsets count from the start of `raw`.
     """
     stop = len(raw) if end is None else end
+    crlf = raw.find(b"\n\r\n", start, stop)
+    lf = raw.find(b"\n\n", start, stop if crlf < 0 else crlf)
+    return header_up_to(raw, start, stop, crlf if lf < 0 else lf)
+
+
+def header_up_to(raw: bytes, start: int, stop: int, blank: int) -> Header:
+    """Do what `split_header` does, the line end before the first empty line being at `blank`.
+
+    `blank` is negative when no empty line follows `start`.
+    """
     if raw.startswith(b"\r\n", start, stop):
         return Header((), start + 2)
     if raw.startswith(b"\n", start, stop):
         return Header((), start + 1)
-    blank = _END.search(raw, start, stop)
-    header_end, body = (stop, stop) if blank is None else (blank.start(), blank.end())
-    if blank is not None:
-        header_end += 2 if raw.startswith(b"\r\n", blank.start()) else 1
-    fields: list[Field] = []
-    for m in _FIELD.finditer(raw, start, header_end):
-        # A field starts a line; a match inside a line is the tail of something that is no field.
-        if m.start() != start and raw[m.start() - 1] != 0x0A:
-            continue
-        fields.append(Field(m[1].lower(), m[2].removesuffix(b"\r"), m[0], m.start()))
-    return Header(tuple(fields), body)
+    if blank < 0:
+        return _unended(read_fields(raw, start, stop), start, stop)
+    fields = read_fields(raw, start, blank + 1)
+    if not fields:
+        return Header((), start)
+    return Header(fields, blank + (2 if raw.startswith(b"\n", blank + 1) else 3))
+
+
+def read_fields(raw: bytes, start: int, end: int) -> tuple[Field, ...]:
+    """Return the fields in `raw[start:end]`; lines that are no fields are skipped."""
+    return tuple(
+        Field(m[1].lower(), m[2].removesuffix(b"\r"), m[0], m.start())
+        for m in _FIELD.finditer(raw, start, end)
+    )
+
+
+def _unended(fields: tuple[Field, ...], start: int, stop: int) -> Header:
+    pos = start
+    for count, field in enumerate(fields):
+        if field.start != pos:
+            return Header(fields[:count], pos)
+        pos += len(field.raw)
+    return Header(fields, pos if pos < stop else stop)
 
 
 def unfold(value: bytes) -> bytes:
     """Undo folding (RFC 5322 section 2.2.3): line ends go, the white space after them stays."""
+    if b"\n" not in value:
+        return value
     return value.replace(b"\r\n", b"").replace(b"\n", b"")

@@ -26,22 +26,23 @@ def decode_header(value: bytes, hint: str = "") -> str:
     """
     value = unfold(value)
     if b"=?" not in value:
-        return _clean(_raw(value, hint)).strip()
-    return _clean("".join(_pieces(value, hint))).strip()
+        return clean(_raw(value, hint)).strip()
+    return clean("".join(_pieces(value, hint))).strip()
 
 
 def decode_words(text: str) -> str:
     """Return `text` with the encoded words in it decoded; what is no encoded word stays."""
     if "=?" not in text:
         return text
-    return _clean("".join(_pieces(text.encode("utf-8", "replace"), "")))
+    return clean("".join(_pieces(text.encode("utf-8", "replace"), "")))
 
 
 def _raw(data: bytes, hint: str) -> str:
     return data.decode("ascii") if data.isascii() else decode(data, "", hint)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return `text` with each run of control characters, line ends among them, as one space."""
     return _CONTROLS.sub(" ", text)
 
 

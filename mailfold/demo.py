@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 
+from ingress.arrival import Envelope, arrival
+from mailfold.mailboxes import open_mailbox
 from mailfold.wiring import House
+from schemas.seal import new_key
 
 DOMAIN = "example.test"
 ADDRESS = f"demo@{DOMAIN}"
@@ -24,10 +27,25 @@ def prepare(house: House) -> str | None:
         house.directory.add_domain(DOMAIN)
     password = secrets.token_urlsafe(9)
     account = house.directory.add_account(ADDRESS, password, house.settings.quota_bytes)
-    house.open_mailbox(account.mailbox_id)
+    open_mailbox(house, account.mailbox_id)
     now = datetime.now(UTC).replace(microsecond=0)
-    asyncio.run(house.accept_all([(m, account.mailbox_id) for m in samples(now)]))
+    asyncio.run(_accept(house, samples(now), account.mailbox_id))
     return password
+
+
+async def _accept(house: House, mails: Iterator[bytes], mailbox_id: str) -> None:
+    for raw in mails:
+        await house.intake.accept(
+            arrival(
+                raw,
+                Envelope(source="api", reverse_path="", forward_paths=(ADDRESS,)),
+                (mailbox_id,),
+                key=new_key(house.random),
+                random=house.random,
+                clock=house.clock,
+                fingerprint=house.fingerprint,
+            )
+        )
 
 
 def samples(now: datetime) -> Iterator[bytes]:

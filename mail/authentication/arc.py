@@ -140,7 +140,7 @@ def _numbered(fields: Sequence[Field], name: bytes) -> dict[int, Field]:
     """Map instance to field (section 5.2, steps 3A and 3B)."""
     found: dict[int, Field] = {}
     for field in fields:
-        instance = _instance(field, name)
+        instance = field_instance(field, name)
         if instance in found:
             raise _ChainFails(
                 Reason.ARC_INCOMPLETE, instance=instance, why=f"two {name.decode()} fields"
@@ -149,7 +149,8 @@ def _numbered(fields: Sequence[Field], name: bytes) -> dict[int, Field]:
     return found
 
 
-def _instance(field: Field, name: bytes) -> int:
+def field_instance(field: Field, name: bytes) -> int:
+    """Return i= of an ARC field called `name`; only valid for fields of a chain that was read."""
     if name == RESULTS:
         match = _INSTANCE.match(field.value)
         number = match[1] if match else b""

@@ -10,6 +10,7 @@ import click
 
 from infra.ports import DirectoryError
 from mailfold.cli.output import Failure, iso, json_option, listing
+from mailfold.mailboxes import open_mailbox
 from mailfold.wiring import open_house
 
 _DURATION = re.compile(r"(\d+)([smhdw])")
@@ -67,7 +68,7 @@ def account_add(address: str, password_stdin: bool) -> None:
     with open_house() as house:
         with _directory_errors():
             made = house.directory.add_account(address, password, house.settings.quota_bytes)
-        house.open_mailbox(made.mailbox_id)
+        open_mailbox(house, made.mailbox_id)
         if not password_stdin:
             click.echo(f"password: {password}")
 

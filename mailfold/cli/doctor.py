@@ -7,6 +7,7 @@ import sys
 import click
 
 from mailfold.cli.output import Failure, json_option, listing
+from mailfold.findings import findings
 from mailfold.settings import SettingsError, load, sources
 from mailfold.wiring import open_house
 
@@ -28,8 +29,8 @@ def doctor(show_settings: bool, as_json: bool) -> None:
         listing(rows, ("setting", "value", "source"), as_json)
         return
     with open_house(settings) as house:
-        findings = house.findings()
-    rows = [{"check": f.check, "ok": f.ok, "finding": f.text} for f in findings]
+        found = list(findings(house))
+    rows = [{"check": f.check, "ok": f.ok, "finding": f.text} for f in found]
     listing(rows, ("check", "ok", "finding"), as_json)
-    if not all(f.ok for f in findings):
+    if not all(f.ok for f in found):
         sys.exit(1)

@@ -12,7 +12,9 @@ import msgspec
 
 from infra.ports import EventLog, KeyStore, Record
 from mailfold.cli.output import Failure, iso, json_option, listing, parse_time
-from mailfold.wiring import House, open_house
+from mailfold.tracing import find_mail
+from mailfold.tracing import trace as trace_of
+from mailfold.wiring import open_house
 from schemas.codec import CodecError, record_types, schema
 from schemas.seal import SealError, unseal
 from schemas.topics import DEAD_SUFFIX, TOPICS
@@ -162,14 +164,6 @@ def _readable(node: Any) -> Any:
     return node
 
 
-def trace_rows(house: House, mail_id: str) -> list[dict[str, Any]]:
-    """Return every event of a mail, all stages, in the order in which they were recorded."""
-    return [
-        {"stage": stage, "type": type_, "recordedAt": iso(at), "eventId": event_id, **detail}
-        for stage, type_, at, event_id, detail in house.trace(mail_id)
-    ]
-
-
 @click.command()
 @click.argument("mail", metavar="MESSAGE-ID|MAIL_ID")
 @json_option
@@ -179,12 +173,23 @@ def trace(mail: str, as_json: bool, wait: float) -> None:
     with open_house() as house:
         deadline = time.monotonic() + wait
         while True:
-            found = house.find_mail(mail)
-            rows = [row for mail_id in found for row in trace_rows(house, mail_id)]
-            done = any(r["type"] in ("Delivered", "Duplicate") for r in rows)
+            steps = [s for mail_id in find_mail(house, mail) for s in trace_of(house, mail_id)]
+            done = any(s.type in ("Delivered", "Duplicate") for s in steps)
             if done or time.monotonic() >= deadline:
                 break
             time.sleep(0.1)
-        if not rows:
+        if not steps:
             raise Failure(f"no mail is known as {mail}")
+        rows = [
+            {
+                "recordedAt": iso(s.at),
+                "stage": s.stage,
+                "type": s.type,
+                "eventId": s.event_id,
+                "mailId": s.mail_id,
+                "mailbox": s.mailbox,
+                "seq": s.seq,
+            }
+            for s in steps
+        ]
         listing(rows, ("recordedAt", "stage", "type", "eventId", "mailbox", "seq"), as_json)

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from mailfold.cli.output import Failure, progress
+from mailfold.importing import import_paths
+from mailfold.mailboxes import label_id
 from mailfold.wiring import open_house
 
 
@@ -24,9 +26,9 @@ def import_(paths: tuple[Path, ...], address: str, label: str | None) -> None:
         account = house.directory.account(address)
         if account is None:
             raise Failure(f"there is no account {address}; make it with `mailfold account add`")
-        label_id = house.label_id(account.mailbox_id, label) if label else None
+        wanted = label_id(house, account.mailbox_id, label) if label else None
         report = progress(
-            "import", lambda told: house.import_paths(paths, account.mailbox_id, label_id, told)
+            "import", lambda told: import_paths(house, paths, account.mailbox_id, wanted, told)
         )
         click.echo(f"{report.new} new, {report.known} known, {report.failed} failed")
         for failure in report.failures[:20]:

@@ -32,6 +32,10 @@ class Stop:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._event.set()
 
+    def is_set(self) -> bool:
+        """Say whether it is time to stop."""
+        return self._event.is_set()
+
     def __call__(self) -> bool:
         """Say whether it is time to stop."""
         return self._event.is_set()

@@ -43,7 +43,7 @@ def run(process: str, inherited: Inherited) -> None:
 def _mx(house: House, inherited: Inherited) -> None:
     async def main(stop: asyncio.Event) -> None:
         server = house.mx()
-        await server.start(inherited.socket("smtp"))
+        await server.start_on(inherited.socket("smtp"))
         inherited.ready()
         await stop.wait()
         await server.stop()

@@ -6,17 +6,20 @@ Everything is built when it is first asked for, so a command opens only what it 
 from __future__ import annotations
 
 import os
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
-from infra.dns.resolver import DnsResolver
-from streams.mailbox.sqlite import SqliteMailboxState
-from streams.mailbox.stage import MailboxStage
+from fastapi import FastAPI
 
+from api.rest.app import create_app
+from api.services import ApiSettings, Services
 from infra.barrier import from_environment
 from infra.directory.sql import SqlDirectory
+from infra.dns.resolver import DnsResolver
 from infra.intake import GroupIntake
 from infra.limits.memory import MemoryLimits
 from infra.limits.none import NoLimits
@@ -28,6 +31,7 @@ from infra.ports import (
     EventLog,
     Lag,
     Limits,
+    Outcomes,
     TransactionalLog,
 )
 from infra.sqlite.connection import LOG
@@ -39,12 +43,25 @@ from infra.sqlite.lag import SqliteLag
 from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
+from ingress.mx.admission import BackPressure
+from ingress.mx.certificate import generated, tls_context
+from ingress.mx.server import MxServer, Options
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.resolution import ResolutionLimits, Resolve
 from mailfold.judge import BatchJudge
-from mailfold.settings import Settings
+from mailfold.settings import Settings, load
+from projections.consumer import CHANNEL as VIEWS
+from projections.consumer import Consumer
+from projections.mailbox.ports import MailboxReader
+from projections.mailbox.sqlite import SqliteMailboxProjection
+from projections.mailbox.sqlite_reader import SqliteMailboxReader
+from projections.mailbox.tables import FORMAT
+from projections.versions import Versions
 from schemas.fingerprint import Fingerprint
+from schemas.topics import MAILBOX_EVENTS
 from streams.inbound.stage import InboundStage
+from streams.mailbox.sqlite import SqliteMailboxState
+from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
@@ -167,8 +184,8 @@ class House:
             return NoLimits()
         return MemoryLimits(
             {
-                "connections": s.limit_connections_per_client,
-                "messages": s.limit_messages_per_client,
+                "mx-connections": s.limit_connections_per_client,
+                "mx-messages": s.limit_messages_per_client,
                 "requests": s.limit_requests,
                 "searches": s.limit_searches,
                 "logins": s.limit_logins,
@@ -186,7 +203,7 @@ class House:
         """Return the inbound stage."""
         s = self.settings
         judge = BatchJudge(
-            DnsResolver(s.dns, timeout=s.dns_timeout).resolve,
+            dns_resolver(s),
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -224,8 +241,124 @@ class House:
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage."""
         return EmbeddedRunner(
-            self.stage(name), self.transactional_log, self.dead, self.clock, self.checkpoint
+            self.stage(name),
+            self.transactional_log,
+            self.dead,
+            self.clock,
+            self.checkpoint,
+            committed=lambda: self.wake.notify(f"stage.{name}"),
         )
+
+    # -- projections
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Versions of the mailbox projection."""
+        made = Versions(
+            self.settings.views_path / "mailbox.db",
+            "mailbox",
+            MAILBOX_EVENTS,
+            FORMAT,
+            lambda path: SqliteMailboxProjection(path, self.keys),
+            self.clock,
+        )
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def reader(self) -> MailboxReader:
+        """Reads mailboxes."""
+        made = SqliteMailboxReader(self.versions.live_file)
+        self._closers.append(made.close)
+        return made
+
+    def projection_consumer(self, name: str) -> Consumer:
+        """Return the consumer of a projection."""
+        if name != "mailbox":
+            raise KeyError(name)
+        return Consumer(self.log, self.versions, self.wake)
+
+    # -- doors and readers
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Outcomes of commands."""
+        return self.mailbox_state
+
+    def mx(self) -> MxServer:
+        """Return the MX."""
+        s = self.settings
+        return MxServer(
+            Options(
+                hostname=s.hostname,
+                max_message_bytes=s.max_message_bytes,
+                max_recipients=s.limit_recipients,
+                max_connections=s.limit_connections,
+                max_connections_per_network=s.limit_connections,
+                max_errors=s.limit_errors,
+                max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
+                back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
+            ),
+            intake=self.intake,
+            directory=self.directory,
+            limits=self.limits,
+            lag=self.lag,
+            clock=self.clock,
+            random=self.random,
+            fingerprint=self.fingerprint,
+            tls=self._tls(),
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        s = self.settings
+        if s.tls_certificate is not None:
+            return tls_context(s.tls_certificate, s.tls_key or s.tls_certificate)
+        return tls_context(*generated(s.data, s.hostname))
+
+    def api(self) -> FastAPI:
+        """Return the REST application."""
+        s = self.settings
+        return create_app(
+            Services(
+                directory=self.directory,
+                reader=self.reader,
+                log=self.log,
+                outcomes=self.outcomes,
+                keys=self.keys,
+                content=self.content,
+                parts=self.parts,
+                fingerprint=self.fingerprint,
+                wake=self.wake,
+                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                limits=self.limits,
+                lag=self.lag,
+                clock=self.clock,
+                random=self.random,
+                settings=ApiSettings(
+                    authserv_id=s.hostname, undelete_window=int(s.undelete_days * 86400)
+                ),
+            )
+        )
+
+    def prepare(self) -> None:
+        """Make the folders and files of the installation that are not there."""
+        s = self.settings
+        for folder in (s.data, s.views_path, s.parts_path, s.run_path):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.keys.secret()
+        self.log.end(MAILBOX_EVENTS)
+        self.directory.domains()
+
+
+@contextmanager
+def open_house(settings: Settings | None = None) -> Iterator[House]:
+    """Yield the ports of the installation that the settings name; close them at the end."""
+    house = House(settings or load())
+    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        yield house
+    finally:
+        house.close()
 
 
 def dns_resolver(settings: Settings) -> Resolve:

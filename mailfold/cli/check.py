@@ -128,7 +128,6 @@ def _zone(path: Path) -> Zone:
 
 def _spam(raw: bytes) -> dict[str, Any]:
     from mail.message import digest
-
     from streams.inbound.digest import facts_of
     from streams.inbound.score import score
 

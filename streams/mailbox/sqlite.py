@@ -117,7 +117,8 @@ class SqliteMailboxState:
             " where box = (select id from box where mailbox_id = ?) and command_id = ?",
             (to_bytes(mailbox_id), to_bytes(command_id)),
         )
-        return next((_outcome(seq, refusals) for seq, refusals in rows), None)
+        outcomes = [_outcome(seq, refusals) for seq, refusals in rows]
+        return outcomes[0] if outcomes else None
 
     def load(self, mailbox_id: str, needs: Needs) -> WorkingSet:
         """Return the rows of one mailbox that `needs` names. Raises EngineDown."""

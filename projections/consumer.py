@@ -1,0 +1,165 @@
+"""The consumer of a projection: reads its topic and folds it, rows and position together.
+
+It reads committed records only, which a log makes durable before it shows them, so a projection
+never holds what a power cut takes back from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from infra.ports import EngineDown, EventLog, Position, Reader, Record, Wake
+from projections.ports import Projection
+from projections.versions import Version, Versions
+
+CHANNEL = "views"
+"""Whoever waits for a projection to move listens here."""
+
+_CATCH_UP = 2000
+_IDLE = 1.0
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 5.0
+
+
+class AheadOfLog(Exception):
+    """The projection has folded records that the log has not: it belongs to another log."""
+
+
+def behind(position: Position, goal: Position) -> bool:
+    """Say whether `position` has records before `goal` still to come."""
+    return any(position.get(p, 0) < offset for p, offset in goal.items())
+
+
+def always() -> bool:
+    """Say that the version may be written to."""
+    return True
+
+
+def unheard(_: Position) -> None:
+    """Tell nobody."""
+
+
+def fold_until(
+    log: EventLog,
+    topic: str,
+    projection: Projection,
+    goal: Position,
+    tell: Callable[[Position], None] = unheard,
+) -> None:
+    """Fold up to `goal` exactly, telling the position after each batch.
+
+    Raises AheadOfLog when the log ends before it.
+    """
+    reader = log.reader(topic, projection.position())
+    try:
+        while behind(projection.position(), goal):
+            records = reader.poll(_CATCH_UP, 5.0)
+            wanted = [r for r in records if r.offset < goal.get(r.partition, 0)]
+            if not records:
+                raise AheadOfLog(f"{topic} ends before {dict(goal)}")
+            projection.apply(wanted, always)
+            tell(projection.position())
+    finally:
+        reader.close()
+
+
+class Consumer:
+    """Follows the topic of one projection; for one thread."""
+
+    def __init__(self, log: EventLog, versions: Versions, wake: Wake, *, batch: int = 500) -> None:
+        self._log = log
+        self._versions = versions
+        self._wake = wake
+        self._batch = batch
+        self._opened: dict[int, Projection] = {}
+        self._reader: Reader | None = None
+        self._position: Position | None = None
+        """Where the reader stands, as the live version tells it; None when it has read what was
+        not folded."""
+
+    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
+        """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
+
+        Raises what `step` raises, but EngineDown.
+        """
+        delay = _FIRST_PAUSE
+        try:
+            self._versions.expire()
+            while not stopping():
+                try:
+                    self.step(_IDLE)
+                    delay = _FIRST_PAUSE
+                except EngineDown:
+                    self.close()
+                    pause(delay)
+                    delay = min(delay * 2, _LONGEST_PAUSE)
+        finally:
+            self.close()
+
+    def step(self, timeout: float) -> int:
+        """Fold one batch, waiting at most `timeout` seconds for one; return its records.
+
+        Raises Unreadable and OutOfOrder (the projection stands until code or log is mended),
+        AheadOfLog, NeedsRebuild, EngineDown.
+        """
+        live, *kept = self._follow()
+        projection = self._opened[live.version]
+        position = projection.position()
+        reader = self._reader_at(position)
+        records = reader.poll(self._batch, timeout)
+        if not records:
+            return 0
+        before, self._position = position, None
+
+        def still() -> bool:
+            return self._versions.live().version == live.version
+
+        if not projection.apply(records, still):
+            # Swapped while this batch was read: the version that is live now takes it.
+            return 0
+        self._position = projection.position()
+        # Only behind the live version: whoever reads the kept one after a roll-back, or has begun
+        # a read before a swap, must not see a head that falls later.
+        for version in kept:
+            self._follow_up(self._opened[version.version], before, self._position, records)
+        self._wake.notify(CHANNEL)
+        return len(records)
+
+    def close(self) -> None:
+        """Give resources back; a later step opens them again."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        for projection in self._opened.values():
+            projection.close()
+        self._opened.clear()
+
+    def _follow(self) -> Sequence[Version]:
+        versions = self._versions.followed()
+        numbers = {v.version for v in versions}
+        for number in self._opened.keys() - numbers:
+            self._opened.pop(number).close()
+        for version in versions:
+            if version.version not in self._opened:
+                self._opened[version.version] = self._versions.open(version)
+        return versions
+
+    def _reader_at(self, position: Position) -> Reader:
+        if self._reader is not None and position == self._position:
+            return self._reader
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        if behind(self._log.end(self._versions.source), position):
+            raise AheadOfLog(f"{self._versions.name} stands at {dict(position)}")
+        self._reader = self._log.reader(self._versions.source, position)
+        self._position = position
+        return self._reader
+
+    def _follow_up(
+        self, kept: Projection, before: Position, now: Position, records: Sequence[Record]
+    ) -> None:
+        if behind(kept.position(), before):
+            fold_until(self._log, self._versions.source, kept, now)
+        else:
+            kept.apply(records, always)

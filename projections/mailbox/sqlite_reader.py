@@ -1,0 +1,197 @@
+"""The mailbox reader over SQLite: each read is one snapshot of the version that is live."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import apsw
+
+from projections.mailbox.paging import Place, Query, from_token, to_token
+from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
+from projections.mailbox.sqlite_list import labels_at, list_messages
+from projections.mailbox.sqlite_load import load_mailbox, octets
+from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
+from projections.mailbox.state import Label, MailboxState
+from projections.mailbox.tables import connect, engine_errors, transaction
+from schemas.identity import from_bytes
+from schemas.labels import SYSTEM_LABELS
+
+_JOINED = "from feed f left join message m on m.row = f.message"
+
+
+class SqliteMailboxReader:
+    """Port MailboxReader; for any number of threads, each read on a connection of its own."""
+
+    def __init__(self, live: Callable[[], Path]) -> None:
+        """`live` names the file of the live version; it is asked at every read."""
+        self._live = live
+        self._idle: deque[tuple[Path, apsw.Connection]] = deque()
+
+    @contextmanager
+    def _snapshot(self) -> Generator[apsw.Connection]:
+        path = self._live()
+        with engine_errors(path):
+            connection = self._take(path)
+            with transaction(connection, "deferred"):
+                yield connection
+        self._idle.append((path, connection))
+
+    def _take(self, path: Path) -> apsw.Connection:
+        while self._idle:
+            try:
+                kept, connection = self._idle.pop()
+            except IndexError:
+                break
+            if kept == path:
+                return connection
+            # Another version is live now.
+            connection.close()
+        return connect(path, readonly=True)
+
+    def close(self) -> None:
+        """Close the connections that no read uses."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def head(self, mailbox_id: str) -> int:
+        """Return the seq of the last event that readers see."""
+        return self.counts(mailbox_id).head
+
+    def counts(self, mailbox_id: str) -> MailboxRow:
+        """Return head and counters."""
+        with self._snapshot() as connection:
+            found = connection.execute(
+                "select head, messages, unread, size from mailbox where id = ?",
+                (octets(mailbox_id),),
+            ).fetchone()
+        numbers = cast("tuple[int, int, int, int]", found or (0, 0, 0, 0))
+        return MailboxRow(mailbox_id, *numbers)
+
+    def list(
+        self,
+        mailbox_id: str,
+        *,
+        labels: Sequence[str] = (),
+        include_spam: bool = False,
+        limit: int = 50,
+        page_token: str | None = None,
+        at: int | None = None,
+    ) -> tuple[Page, int]:
+        """Return a page of messages, and the head. Raises BadPageToken."""
+        query = Query(mailbox_id, frozenset(labels), include_spam, at)
+        behind = from_token(query, page_token)
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+            seq = None if at is None else _seq_at(connection, mailbox, at)
+            found, estimate = list_messages(connection, mailbox, query, seq, behind, limit + 1)
+            shower = Shower(connection, mailbox, labels_at(mailbox, seq), seq)
+            messages = tuple(shower.message(row) for _, _, row in found[:limit])
+        token = None
+        if len(found) > limit:
+            date, identifier, _ = found[limit - 1]
+            token = to_token(query, Place(date, identifier))
+        elif page_token is None:
+            estimate = len(messages)
+        return Page(messages, token, max(estimate, len(messages))), mailbox.head
+
+    def get(self, mailbox_id: str, message_id: str) -> tuple[MessageRow | None, int]:
+        """Return a visible message of this mailbox, None when there is none, and the head."""
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+            found = connection.execute(
+                "select row from message where id = ? and mailbox = ? and visible",
+                (octets(message_id), mailbox.row),
+            ).fetchone()
+            if found is None:
+                return None, mailbox.head
+            shower = Shower(connection, mailbox, labels_at(mailbox, None), None)
+            return shower.message(cast("int", found[0])), mailbox.head
+
+    def owner(self, message_id: str) -> str | None:
+        """Return the mailbox of a message, visible or expunged; None when unknown or erased."""
+        with self._snapshot() as connection:
+            found = connection.execute(
+                "select b.id from message m join mailbox b on b.row = m.mailbox where m.id = ?",
+                (octets(message_id),),
+            ).fetchone()
+        return None if found is None else from_bytes(cast("bytes", found[0]))
+
+    def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
+        """Return system labels in their order, then the user's by name, and the head."""
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+        rows = [_label(label) for label in labels_at(mailbox, None).values()]
+        rows.sort(key=_label_order)
+        return rows, mailbox.head
+
+    def history(
+        self, mailbox_id: str, since: int, limit: int = 500
+    ) -> tuple[Sequence[FeedEntry], int]:
+        """Return up to `limit` entries after seq `since`, in order, one a seq, and the head."""
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+            found = connection.execute(
+                f"select {FEED_COLUMNS} {_JOINED} where f.mailbox = ? and f.seq > ?"
+                " order by f.seq limit ?",
+                (mailbox.row, since, limit),
+            ).fetchall()
+        return [feed_entry(columns) for columns in found], mailbox.head
+
+    def message_history(self, message_id: str) -> Sequence[FeedEntry]:
+        """Return the entries of one message, in order; none when unknown or erased."""
+        with self._snapshot() as connection:
+            found = connection.execute(
+                f"select {FEED_COLUMNS} {_JOINED}"
+                " where f.message = (select row from message where id = ?) order by f.seq",
+                (octets(message_id),),
+            ).fetchall()
+        return [feed_entry(columns) for columns in found]
+
+    def vanished(self, mailbox_id: str, label: str, since: int) -> tuple[Sequence[int], int]:
+        """Return the UIDs that left `label` after seq `since`, ascending, and the head."""
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+            found = connection.execute(
+                "select uid from gone where mailbox = ? and label = ? and seq > ? order by uid",
+                (mailbox.row, mailbox.numbers.get(label), since),
+            ).fetchall()
+        return [cast("int", uid) for (uid,) in found], mailbox.head
+
+
+def _seq_at(connection: apsw.Connection, mailbox: MailboxState, at: int) -> int:
+    """Return the last seq recorded at or before `at`: recorded_at never runs backwards."""
+    low, high = 0, mailbox.head
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = connection.execute(
+            "select recorded_at from feed where mailbox = ? and seq = ?", (mailbox.row, middle)
+        ).fetchone()
+        (recorded_at,) = cast("tuple[int]", found)
+        if recorded_at <= at:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _label(label: Label) -> LabelRow:
+    return LabelRow(
+        label_id=label.label_id,
+        name=label.name,
+        color=label.color,
+        system=label.label_id in SYSTEM_LABELS,
+        total=label.total,
+        unread=label.unread,
+        uid_next=label.last_uid + 1,
+        # RFC 3501 section 2.3.1.1: 32 bits.
+        uid_validity=label.made & 0xFFFFFFFF,
+    )
+
+
+def _label_order(row: LabelRow) -> tuple[int, str, str]:
+    place = SYSTEM_LABELS.index(row.label_id) if row.system else len(SYSTEM_LABELS)
+    return place, row.name.casefold(), row.label_id

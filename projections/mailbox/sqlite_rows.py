@@ -1,0 +1,109 @@
+"""The rows of a version without the keys that its store gave out, for comparing two stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import apsw
+import msgspec
+
+from projections.mailbox.tables import Value
+from projections.ports import BUCKETS, Row
+from schemas.identity import from_bytes, to_bytes
+
+_unpack = msgspec.msgpack.decode
+
+
+def bucket_of(mailbox_id: str) -> int:
+    """Return the bucket of a mailbox."""
+    return to_bytes(mailbox_id)[-1] % BUCKETS
+
+
+# table -> (columns of the key, columns of the values, from). Blobs are told as hexadecimal, packed
+# columns opened, so that a difference can be read.
+_TABLES: dict[str, tuple[str, str, str]] = {
+    "mailbox": ("", "b.head, b.messages, b.unread, b.size", "mailbox b"),
+    "label": (
+        "x.number",
+        "x.id, x.made, x.deleted, x.color, x.total, x.unread, x.last_uid, x.name",
+        "label x join mailbox b on b.row = x.mailbox",
+    ),
+    "message": (
+        "x.id",
+        "x.mail_id, x.visible, x.thread_id, x.internal_date, x.size, x.flags, x.since, x.seq,"
+        " x.received_at, x.attachment_count, x.verdict, x.source, x.authenticated_id, x.scored_id,"
+        " x.placements, x.text",
+        "message x join mailbox b on b.row = x.mailbox",
+    ),
+    "placed": (
+        "x.label, x.id",
+        "x.internal_date, x.uid, x.since, (select m.id from message m where m.row = x.message)",
+        "placed x join mailbox b on b.row = x.mailbox",
+    ),
+    "past_placed": (
+        "x.label, x.id, x.since",
+        "x.internal_date, x.until, x.uid, (select m.id from message m where m.row = x.message)",
+        "past_placed x join mailbox b on b.row = x.mailbox",
+    ),
+    "past_state": (
+        "m.id, x.since",
+        "x.until, x.flags, x.thread_id",
+        "past_state x join message m on m.row = x.message join mailbox b on b.row = m.mailbox",
+    ),
+    "gone": ("x.label, x.seq, x.uid", "", "gone x join mailbox b on b.row = x.mailbox"),
+    "merge": ("x.thread_id, x.seq", "x.into_id", "merge x join mailbox b on b.row = x.mailbox"),
+    "feed": (
+        "x.seq",
+        "x.type, x.recorded_at, x.occurred_at, x.event_id, m.id, x.detail",
+        "feed x left join message m on m.row = x.message join mailbox b on b.row = x.mailbox",
+    ),
+}
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, bytes):
+        return from_bytes(value) if len(value) == 16 else value.hex()
+    return value
+
+
+def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) -> Row:
+    key = cast("tuple[str | int, ...]", tuple(map(_plain, columns[:width])))
+    plain = [*map(_plain, columns[width:])]
+    text = ""
+    if table == "message":
+        *plain, _, _ = plain
+        packed, text_bytes = cast("tuple[bytes, bytes | None]", columns[-2:])
+        placements: Any = _unpack(packed)
+        plain.append(sorted(placements))
+        text = (text_bytes or b"").hex()
+    elif table == "label":
+        text = str(plain.pop())
+    elif table == "feed":
+        detail = cast("bytes | None", columns[-1])
+        plain[-1] = None if detail is None else _unpack(detail)
+    return Row(from_bytes(mailbox_id), table, key, tuple(plain), text)
+
+
+def all_rows(connection: apsw.Connection, buckets: set[int] | None = None) -> Iterator[Row]:
+    """Yield the rows of `buckets` ordered by table, mailbox and key; of all, without order."""
+    where = order = ""
+    bindings: tuple[Value, ...] = ()
+    if buckets is not None:
+        found = cast(
+            "Iterator[tuple[int, bytes]]", connection.execute("select row, id from mailbox")
+        )
+        chosen = [row for row, m in found if bucket_of(from_bytes(m)) in buckets]
+        where = " where b.row in (select value from json_each(?))"
+        bindings = (json.dumps(chosen),)
+    for table, (key, values, source) in sorted(_TABLES.items()):
+        width = len(key.split(",")) if key else 0
+        if buckets is not None:
+            order = f" order by b.id{', ' + key if key else ''}"
+        columns = ", ".join(c for c in (key, values) if c)
+        for found in connection.execute(
+            f"select b.id, {columns} from {source}{where}{order}", bindings
+        ):
+            mailbox_id, *rest = cast("tuple[bytes, *tuple[Value, ...]]", found)
+            yield _row(table, width, mailbox_id, tuple(rest))

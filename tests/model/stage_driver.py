@@ -34,7 +34,8 @@ class FakeContent:
 class StageDriver:
     """Satisfies Driver. With `falls`, it crashes now and then and recovers from its outputs."""
 
-    def __init__(self, random: Random, falls: bool = False) -> None:
+    def __init__(self, random: Random, falls: bool = False, largest: int = 6) -> None:
+        self._largest = largest
         self._random = random
         self._falls = falls
         self.keys = FakeKeys()
@@ -75,7 +76,7 @@ class StageDriver:
                 self._outcomes.setdefault((x.mailbox_id, x.command_id), outcome)
 
     def _batch(self) -> None:
-        batch = self.commands[self._position :][: self._random.randint(1, 6)]
+        batch = self.commands[self._position :][: self._random.randint(1, self._largest)]
         plan = self.stage.plan(batch)
         outputs = self.stage.settle(plan)
         if self._falls and self._random.random() < 0.2:

@@ -164,6 +164,11 @@ class Connection(SMTP):
             self._say(replies.SHUTTING_DOWN)
             self._hang_up()
 
+    @property
+    def unread(self) -> int:
+        """How many octets have come in and wait to be read."""
+        return len(self._inbound.buffer)
+
     def abort(self) -> None:
         """End the connection without a word."""
         if self._tcp is not None:

@@ -11,7 +11,7 @@ BOX, MAIL = "box", "mail"
 
 def clues(**given: object) -> Clues:
     fields: dict[str, object] = {"author": [], "subject": "", "snippet": "", **given}
-    return clues_of(Digest(**fields), FINGERPRINT, BOX, MAIL)  # type: ignore[arg-type]
+    return clues_of(Digest(**fields), FINGERPRINT.in_mailbox, BOX, MAIL)  # type: ignore[arg-type]
 
 
 def person(address: str) -> Mailbox:
@@ -50,7 +50,7 @@ def test_a_participant_counts_once_however_written() -> None:
 
 def test_the_same_words_have_other_fingerprints_in_another_mailbox() -> None:
     digest = Digest(author=[], subject="Plan", snippet="", message_id_header="<a@x>")
-    one = clues_of(digest, FINGERPRINT, "one", MAIL)
-    two = clues_of(digest, FINGERPRINT, "two", MAIL)
+    one = clues_of(digest, FINGERPRINT.in_mailbox, "one", MAIL)
+    two = clues_of(digest, FINGERPRINT.in_mailbox, "two", MAIL)
     assert one.message != two.message
     assert one.subject != two.subject

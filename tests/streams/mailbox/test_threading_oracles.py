@@ -80,7 +80,7 @@ def threads(raw: dict[int, bytes], order: Callable[[Iterable[int]], list[int]] =
     ws = WorkingSet.whole(BOX)
     for uid in order(raw):
         record = to_record(digest(raw[uid]))
-        clues = clues_of(record, FINGERPRINT, BOX, identity.derived(str(uid)))
+        clues = clues_of(record, FINGERPRINT.in_mailbox, BOX, identity.derived(str(uid)))
         dated = record.date or 0
         found = thread_of(ws, clues, dated)
         event = Threaded(

@@ -10,8 +10,9 @@ from schemas import commands as c
 from schemas import identity
 from schemas import mailbox_events as e
 from schemas.parts import LabelSecret
+from tests.model.driver import Driver
 from tests.model.letters import Letter, deliver
-from tests.model.stage_driver import StageDriver
+from tests.model.stage_rig import StageRig
 from tests.model.view import BoxView
 
 BOX = identity.derived("a mailbox")
@@ -26,15 +27,16 @@ class Mailbox:
     """A mailbox under the stage; time stands still unless a test moves it."""
 
     def __init__(self) -> None:
-        self.driver = StageDriver(Random(0))
+        self.rig = StageRig(Random(0))
+        self._driver = Driver(self.rig)
         self._serial = 0
 
     @property
     def now(self) -> int:
-        return self.driver.clock.now
+        return self.rig.clock.now
 
     def wait(self, microseconds: int) -> None:
-        self.driver.clock.now += microseconds
+        self.rig.clock.now += microseconds
 
     def new_id(self) -> str:
         self._serial += 1
@@ -55,7 +57,7 @@ class Mailbox:
         """Deliver letters (or one made of what is `given`); return the last one's message_id."""
         letters = letters or (self.letter(**given),)
         commands = [deliver(x, BOX, self.new_id(), self.now) for x in letters]
-        self.driver.submit(commands, {x.mail_id: x for x in letters}, {})
+        self._driver.submit(commands, {x.mail_id: x for x in letters}, {})
         return identity.message_id(BOX, letters[-1].mail_id)
 
     def do(self, kind: type[C], *, name: str | None = None, **fields: Any) -> Outcome:
@@ -68,8 +70,8 @@ class Mailbox:
         }
         command = kind(**{**head, **fields})
         secrets = {} if name is None else {command.command_id: LabelSecret(name=name)}
-        self.driver.submit([command], {}, secrets)
-        outcome = self.driver.state.outcome(BOX, command.command_id)
+        self._driver.submit([command], {}, secrets)
+        outcome = self.rig.outcomes.outcome(BOX, command.command_id)
         assert outcome is not None
         return outcome
 
@@ -83,7 +85,7 @@ class Mailbox:
 
     @property
     def seen(self) -> BoxView:
-        return self.driver.visible()[BOX]
+        return self._driver.visible()[BOX]
 
     def labels(self, message_id: str) -> set[str]:
         return set(self.seen.messages[message_id].labels)
@@ -93,7 +95,7 @@ class Mailbox:
         return any(set(message_ids) <= thread for thread in self.seen.threads)
 
     def events(self, kind: type[E]) -> list[E]:
-        decoded = [r.decode() for r in self.driver.events]
+        decoded = [r.decode() for r in self.rig.recorded]
         return [x for x in decoded if isinstance(x, kind)]
 
 

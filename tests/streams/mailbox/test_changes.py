@@ -201,7 +201,7 @@ def test_a_message_expunged_and_restored_in_its_own_batch(box: Mailbox) -> None:
     letter = box.letter()
     message = box.deliver(letter)
     box.do(c.Expunge, message_ids=[message], window=WINDOW)
-    box.driver.content.contents.clear()
+    box.rig.content.contents.clear()
     assert codes(box.do(c.Restore, message_ids=[message])) == ["not-restorable"]
 
 

@@ -99,9 +99,9 @@ def test_only_a_persons_own_labels_change(box: Mailbox, label_id: str, code: str
 
 def test_names_are_found_again_after_recovery(box: Mailbox) -> None:
     box.label("Work")
-    box.driver.connection.execute("delete from box_label")
-    box.driver.connection.execute("delete from box")
-    box.driver.stage.recover(box.driver.events)
+    box.rig.connection.execute("delete from box_label")
+    box.rig.connection.execute("delete from box")
+    box.rig.stage.recover(box.rig.recorded)
     assert codes(define(box, "work")) == ["label-exists"]
 
 
@@ -116,7 +116,7 @@ def test_a_name_that_is_not_sealed_for_its_command_is_poison(box: Mailbox) -> No
         sealed=b"",
     )
     with pytest.raises(Poison, match="seal-not-sealed"):
-        box.driver.stage.plan([record_of(command)])
+        box.rig.stage.plan([record_of(command)])
 
 
 def test_a_filter_is_made_changed_and_deleted(box: Mailbox) -> None:

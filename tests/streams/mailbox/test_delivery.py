@@ -19,7 +19,7 @@ from tests.streams.mailbox.kit import BOX, DAY, MINUTE, Mailbox, record_of
 
 
 def digest_in(box: Mailbox, event: e.Delivered | e.Restored) -> Digest:
-    key = box.driver.keys.get([event.message_id])[event.message_id]
+    key = box.rig.keys.get([event.message_id])[event.message_id]
     return unseal(Digest, event.sealed, key, event.event_id)
 
 
@@ -110,7 +110,7 @@ def test_the_digest_holds_the_trace_fields() -> None:
 def test_what_was_authenticated_stands_in_the_trace_fields() -> None:
     box = Mailbox()
     letter = box.letter()
-    key = box.driver.keys.ensure([letter.mail_id])[letter.mail_id]
+    key = box.rig.keys.ensure([letter.mail_id])[letter.mail_id]
     secret = parts.AuthenticatedSecret(results="mx.example.test; spf=pass")
     judged = Authenticated(
         event_id=box.new_id(),
@@ -128,7 +128,7 @@ def test_what_was_authenticated_stands_in_the_trace_fields() -> None:
     )
     plain = content_of(letter, key)
     content = Content(plain.received, encode(judged), b"", plain.digest)
-    box.driver.content.put({letter.mail_id: content})
+    box.rig.content.put({letter.mail_id: content})
     box.deliver(letter)
     trace = digest_in(box, box.events(e.Delivered)[0]).trace
     assert b"\r\nAuthentication-Results: mx.example.test; spf=pass\r\n" in trace
@@ -143,7 +143,7 @@ def test_an_imported_mail_gets_no_trace_fields() -> None:
 def test_a_defect_in_threading_delivers_plainly() -> None:
     box = Mailbox()
     box.deliver(message_id="<a@x>")
-    box.driver.connection.execute("delete from box_thread")
+    box.rig.connection.execute("delete from box_thread")
     message = box.deliver(message_id="<b@x>", references=("<a@x>",), verdict="spam")
     assert box.labels(message) == {"INBOX", "ALL"}
     assert box.events(e.Threaded)[-1].by == "fallback"
@@ -165,7 +165,7 @@ def test_a_defect_in_reading_delivers_plainly(monkeypatch: pytest.MonkeyPatch) -
 def undeliverable(box: Mailbox, letter: Letter) -> str:
     command = deliver(letter, BOX, box.new_id(), box.now)
     with pytest.raises(Poison) as poison:
-        box.driver.stage.plan([record_of(command)])
+        box.rig.stage.plan([record_of(command)])
     return poison.value.code
 
 
@@ -177,15 +177,15 @@ def test_without_its_content_a_mail_is_poison() -> None:
 def test_without_its_key_a_mail_is_poison() -> None:
     box = Mailbox()
     letter = box.letter()
-    box.driver.content.put({letter.mail_id: content_of(letter, b"k" * 32)})
+    box.rig.content.put({letter.mail_id: content_of(letter, b"k" * 32)})
     assert undeliverable(box, letter) == "key-missing"
 
 
 def test_under_another_key_a_mail_is_poison() -> None:
     box = Mailbox()
     letter = box.letter()
-    box.driver.content.put({letter.mail_id: content_of(letter, b"k" * 32)})
-    box.driver.keys.put({letter.mail_id: b"x" * 32})
+    box.rig.content.put({letter.mail_id: content_of(letter, b"k" * 32)})
+    box.rig.keys.put({letter.mail_id: b"x" * 32})
     assert undeliverable(box, letter) == "seal-wrong-key"
 
 
@@ -193,8 +193,8 @@ def test_a_known_mail_needs_no_content() -> None:
     box = Mailbox()
     letter = box.letter()
     box.deliver(letter)
-    box.driver.content.contents.clear()
-    box.driver.stage.plan([record_of(deliver(letter, BOX, box.new_id(), box.now))])
+    box.rig.content.contents.clear()
+    box.rig.stage.plan([record_of(deliver(letter, BOX, box.new_id(), box.now))])
 
 
 def test_a_record_that_is_no_command_is_poison() -> None:
@@ -202,14 +202,14 @@ def test_a_record_that_is_no_command_is_poison() -> None:
     record = record_of(deliver(box.letter(), BOX, box.new_id(), 0))
     damaged = Record(record.topic, 0, 0, BOX, "Deliver", record.event_id, 0, record.value[:-3])
     with pytest.raises(Poison, match="codec"):
-        box.driver.stage.plan([damaged])
+        box.rig.stage.plan([damaged])
 
 
 def test_a_mailbox_that_is_no_identifier_is_poison() -> None:
     box = Mailbox()
     command = c.OpenMailbox(command_id=box.new_id(), mailbox_id="x", occurred_at=0, actor="admin")
     with pytest.raises(Poison, match="not-an-identifier"):
-        box.driver.stage.plan([record_of(command)])
+        box.rig.stage.plan([record_of(command)])
 
 
 def test_the_message_is_named_by_mailbox_and_mail() -> None:

@@ -20,7 +20,7 @@ from infra.directory.tables import ACCOUNT, ALIAS, DOMAIN, TOKEN
 from infra.ports import Account, Clock, DirectoryError, Random
 from schemas.identity import timed
 
-DEFAULT_QUOTA = 15 * 1024**3
+DEFAULT_QUOTA = 15_000_000_000
 """What a new account may hold, octets."""
 
 Scope = Literal["read", "write"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -22,8 +22,29 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-from infra.kafka.faults import down, error_of, fault
+from infra.kafka.faults import error_of, fault
 from infra.ports import EngineDown, Position
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.05
+
+# A partition or a group has changed its leader, or has none yet; an offset is part of a
+# transaction that is ending.
+_NOT_YET = frozenset(
+    (
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError._NOENT,  # librdkafka's for a leader that it does not know
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    )
+)
 
 LOG = logging.getLogger("mailfold.kafka")
 """Takes what librdkafka has to say, instead of standard error."""
@@ -62,15 +83,20 @@ class Cluster:
                 raise EngineDown(f"Kafka has no topic {topic}: make the topics first") from None
 
     def topics(self) -> dict[str, int]:
-        """All topics with their number of partitions."""
+        """All topics that can be used, with their number of partitions."""
         try:
             metadata = self._admin.list_topics(timeout=self._timeout)
         except KafkaException as e:
             raise fault("list topics", e) from e
-        return {name: len(found.partitions) for name, found in metadata.topics.items()}
+        return {
+            name: len(found.partitions)
+            for name, found in metadata.topics.items()
+            # A topic just made has no partitions yet, and then none with a leader.
+            if found.partitions and all(p.leader >= 0 for p in found.partitions.values())
+        }
 
     def create(self, topics: Iterable[NewTopic]) -> None:
-        """Make topics; one that is there already stays as it is."""
+        """Make topics and wait until they can be used; one that is there stays as it is."""
         wanted = list(topics)
         if not wanted:
             return
@@ -81,6 +107,12 @@ class Cluster:
             except KafkaException as e:
                 if error_of(e).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise fault("create topics", e) from e
+        # The controller has made them; the brokers hear of it a little later.
+        deadline = time.monotonic() + self._timeout
+        while missing := {topic.topic for topic in wanted} - self.topics().keys():
+            if time.monotonic() >= deadline:
+                raise EngineDown(f"Kafka, create topics: no leader for {min(missing)}")
+            time.sleep(_POLL_SECONDS)
 
     def earliest(self, topic: str) -> dict[int, int]:
         """The first offset still kept, by partition."""
@@ -96,55 +128,75 @@ class Cluster:
 
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         asked = {TopicPartition(topic, p): spec for p in range(self.partitions(topic))}
-        futures = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout
-        )
-        found: dict[int, int] = {}
-        for where, future in futures.items():
-            try:
-                found[where.partition] = future.result(self._timeout).offset
-            except KafkaException as e:
-                raise fault("list offsets", e) from e
-        return found
+
+        def ask() -> dict[int, int]:
+            futures = self._admin.list_offsets(
+                asked,
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=self._timeout,
+            )
+            return {each.partition: f.result(self._timeout).offset for each, f in futures.items()}
+
+        return self._asked("list offsets", ask)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The offsets that a group has committed for a topic, by partition, where it has."""
         asked = [TopicPartition(topic, p) for p in range(self.partitions(topic))]
-        futures = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, asked)],
-            # An offset that is part of a transaction still open is not known yet.
-            require_stable=True,
-            request_timeout=self._timeout,
-        )
-        answer = self._group_answer("list group offsets", futures[group])
-        return {each.partition: each.offset for each in answer if each.offset >= 0}
+
+        def ask() -> dict[int, int]:
+            futures = self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, asked)],
+                require_stable=True,
+                request_timeout=self._timeout,
+            )
+            answer = _checked(futures[group].result(self._timeout))
+            return {each.partition: each.offset for each in answer if each.offset >= 0}
+
+        return self._asked("list group offsets", ask)
 
     def commit(self, group: str, topic: str, position: Position) -> None:
         """Set the offsets of a group that has no members now."""
         wanted = [TopicPartition(topic, p, offset) for p, offset in position.items()]
-        futures = self._admin.alter_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._timeout
-        )
-        # The request as a whole succeeds when a member holds a partition: each has its own error.
-        for each in self._group_answer("set group offsets", futures[group]):
-            if each.error is not None:
-                raise down("set group offsets", each.error)
+
+        def ask() -> list[TopicPartition]:
+            futures = self._admin.alter_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._timeout
+            )
+            return _checked(futures[group].result(self._timeout))
+
+        self._asked("set group offsets", ask)
 
     def delete_before(self, topic: str, position: Position) -> None:
         """Delete all records before a position."""
         wanted = [TopicPartition(topic, p, offset) for p, offset in position.items()]
-        futures = self._admin.delete_records(wanted, request_timeout=self._timeout)
-        for future in futures.values():
-            try:
-                future.result(self._timeout)
-            except KafkaException as e:
-                raise fault("delete records", e) from e
 
-    def _group_answer(
-        self, what: str, future: Future[ConsumerGroupTopicPartitions]
-    ) -> list[TopicPartition]:
-        try:
-            answer = future.result(self._timeout)
-        except KafkaException as e:
-            raise fault(what, e) from e
-        return answer.topic_partitions or []
+        def ask() -> list[object]:
+            futures = self._admin.delete_records(wanted, request_timeout=self._timeout)
+            return [future.result(self._timeout) for future in futures.values()]
+
+        self._asked("delete records", ask)
+
+    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+        """Ask again while the answer is that it is not known yet."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return ask()
+            except KafkaException as e:
+                if error_of(e).code() not in _NOT_YET or time.monotonic() >= deadline:
+                    raise fault(what, e) from e
+            time.sleep(_POLL_SECONDS)
+            self.topics()  # who leads a partition may have changed: learn it
+
+
+def _checked(answer: ConsumerGroupTopicPartitions) -> list[TopicPartition]:
+    """The partitions of an answer. Raises KafkaException for one that has an error.
+
+    The request as a whole succeeds even so, for instance when a member holds a partition whose
+    offset was to be set.
+    """
+    partitions = answer.topic_partitions or []
+    for each in partitions:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return partitions

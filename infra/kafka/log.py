@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from time import monotonic
 
 from infra.kafka.appender import Addressed, Appender
 from infra.kafka.cluster import Cluster, Connection
@@ -17,6 +18,7 @@ from schemas.partition import partition_of
 from schemas.topics import dead_topic
 
 _POLL_RECORDS = 500
+_POLL_SECONDS = 0.05
 # A mail_id carries the clock of the door that gave it, the log that of the process that appends.
 _CLOCK_SKEW = 600_000_000  # microseconds
 
@@ -31,19 +33,19 @@ class KafkaLog:
     def __init__(
         self, connection: Connection, registry: Registry, clock: Clock, prefix: str = ""
     ) -> None:
-        self._connection = connection
-        self._prefix = prefix
+        self.connection = connection
+        self.prefix = prefix
         self._cluster = Cluster(connection)
         self._translator = Translator(registry, clock)
         self._appender = Appender(connection)
 
     def ensure_topics(self, partitions: int, replicas: int = 1) -> None:
         """Make the topics that are not there yet. Raises EngineDown."""
-        ensure_topics(self._cluster, self._prefix, partitions, replicas)
+        ensure_topics(self._cluster, self.prefix, partitions, replicas)
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises EngineDown."""
-        return self._cluster.partitions(self._prefix + topic)
+        return self._cluster.partitions(self.prefix + topic)
 
     def append(self, outputs: Sequence[Output]) -> None:
         """Append in order within each key; durable on return. Raises EngineDown.
@@ -57,7 +59,7 @@ class KafkaLog:
 
         Raises EngineDown.
         """
-        topic = self._prefix + dead_topic(record.topic)
+        topic = self.prefix + dead_topic(record.topic)
         headers: list[Header] = [(name, text.encode()) for name, text in why.items()]
         content = self._translator.dead(record, headers)
         partition = partition_of(record.key, self._cluster.partitions(topic))
@@ -68,9 +70,12 @@ class KafkaLog:
     ) -> Reader:
         """A reader of a topic, or of some of its partitions. Raises EngineDown."""
         chosen = range(self.partitions(topic)) if partitions is None else partitions
-        return KafkaReader(
-            self._connection, self._translator, self._prefix + topic, topic, position, chosen
-        )
+        start = {p: position[p] for p in chosen if p in position}
+        if len(start) < len(chosen):
+            # librdkafka would look for the beginning itself, and take half a second for it.
+            begin = self.begin(topic)
+            start = {p: position.get(p, begin[p]) for p in chosen}
+        return KafkaReader(self.connection, self._translator, self.prefix + topic, topic, start)
 
     def writer(self, stage: str, partition: int) -> PartitionWriter:
         """Take over the outputs of a partition of a stage; see PartitionWriter.
@@ -78,23 +83,23 @@ class KafkaLog:
         Raises EngineDown.
         """
         return PartitionWriter(
-            self._connection,
+            self.connection,
             self._address,
-            self._prefix,
-            f"{self._prefix}{stage}-{partition}",
+            self.prefix,
+            f"{self.prefix}{stage}-{partition}",
         )
 
     def end(self, topic: str) -> Position:
         """The position behind the last committed record. Raises EngineDown."""
-        return self._cluster.latest(self._prefix + topic)
+        return self._cluster.latest(self.prefix + topic)
 
     def begin(self, topic: str) -> Position:
         """The position of the first record still kept. Raises EngineDown."""
-        return self._cluster.earliest(self._prefix + topic)
+        return self._cluster.earliest(self.prefix + topic)
 
     def position_at(self, topic: str, time: int) -> Position:
         """The position of the first record recorded at or after `time`. Raises EngineDown."""
-        found = self._cluster.at(self._prefix + topic, time // 1000)
+        found = self._cluster.at(self.prefix + topic, time // 1000)
         end = self.end(topic)
         position = {p: offset if offset >= 0 else end[p] for p, offset in found.items()}
         if time % 1000:
@@ -125,22 +130,22 @@ class KafkaLog:
 
     def committed(self, group: str, topic: str) -> Position:
         """How far a consumer group has come. Raises EngineDown."""
-        return self._cluster.committed(self._prefix + group, self._prefix + topic)
+        return self._cluster.committed(self.prefix + group, self.prefix + topic)
 
     def commit(self, group: str, topic: str, position: Position) -> None:
         """Set how far a group has come that has no members now. Raises EngineDown."""
-        self._cluster.commit(self._prefix + group, self._prefix + topic, position)
+        self._cluster.commit(self.prefix + group, self.prefix + topic, position)
 
     def trim(self, topic: str, position: Position) -> None:
         """Delete all records before a position. Raises EngineDown."""
-        self._cluster.delete_before(self._prefix + topic, position)
+        self._cluster.delete_before(self.prefix + topic, position)
 
     def close(self) -> None:
         """Wait for what is being appended, and give the connections back."""
         self._appender.close()
 
     def _address(self, output: Output) -> Addressed:
-        topic = self._prefix + output.topic
+        topic = self.prefix + output.topic
         partition = partition_of(output.key, self._cluster.partitions(topic))
         return Addressed(topic, partition, self._translator.produced(output))
 
@@ -162,9 +167,12 @@ class KafkaLog:
             return found
         reader = self.reader(topic, {partition: offset}, (partition,))
         try:
-            while reader.position[partition] < end:
-                batch = reader.poll(_POLL_RECORDS, self._connection.timeout)
-                if not batch and reader.position[partition] < end:
+            deadline = monotonic() + self.connection.timeout
+            while (before := reader.position[partition]) < end:
+                batch = reader.poll(_POLL_RECORDS, _POLL_SECONDS)
+                if reader.position[partition] > before:
+                    deadline = monotonic() + self.connection.timeout
+                elif monotonic() >= deadline:
                     raise EngineDown(f"Kafka, read {topic}: no answer")
                 found.extend(record for record in batch if record.offset < end)
                 if until is not None and batch and batch[-1].recorded_at >= until:

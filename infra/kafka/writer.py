@@ -49,9 +49,12 @@ class PartitionWriter:
             logger=LOG,
         )
         try:
+            # Known brokers first: else librdkafka asks for its producer id, finds none to ask,
+            # and tries again after half a second.
+            self._producer.list_topics(timeout=self._timeout)
             self._producer.init_transactions(self._timeout)
         except KafkaException as e:
-            self._producer.close()
+            del self._producer
             raise fault(f"take over {transactional_id}", e) from e
 
     @contextmanager
@@ -76,7 +79,8 @@ class PartitionWriter:
         """Give the connection back; what is not committed is aborted by whoever comes next."""
         for consumer in self._groups.values():
             consumer.close()
-        self._producer.close()
+        # Producer.close would wait for what can't be sent, and raise when we were fenced.
+        del self._producer
 
     def produce(self, output: Output) -> None:
         """Add an output to the transaction that is open."""

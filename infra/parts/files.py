@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,17 +86,27 @@ class FileParts:
         self._folder = folder.resolve()
         self._references = references
         self._disk = disk or RealDisk()
-        self._number = 0
+        self._numbers = itertools.count()
+        self._durable: set[str] = set()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            self._make_folder(os.fspath(self._folder))
+            self._ensure_folder(os.fspath(self._folder))
         except OSError as e:
             raise EngineDown(f"parts: {e.strerror}") from e
 
-    def _make_folder(self, path: str) -> None:
-        # Also when it was there: whoever made it may not have come to sync it yet.
+    def _ensure_folder(self, path: str) -> None:
+        if path in self._durable:
+            return
+        # Synced also when it was there: whoever made it may not have come to that yet.
         self._disk.make_folder(path)
         self._disk.sync_folder(os.path.dirname(path))
+        self._durable.add(path)
+
+    def _folder_of(self, path: str) -> str:
+        folder = os.path.dirname(path)
+        self._ensure_folder(os.path.dirname(folder))
+        self._ensure_folder(folder)
+        return folder
 
     def path_of(self, name: bytes) -> str:
         """Return the path of a part."""
@@ -124,19 +135,15 @@ class FileParts:
         except FileNotFoundError:
             return False
         # Whoever put it may have died between naming it and syncing the name.
-        self._disk.sync_folder(os.path.dirname(path))
+        self._disk.sync_folder(self._folder_of(path))
         return True
 
     def _write(self, name: bytes, data: bytes) -> None:
         path = self.path_of(name)
-        folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            self._make_folder(os.path.dirname(folder))
-            self._make_folder(folder)
-        self._number += 1
+        folder = self._folder_of(path)
         # The writer's own: two that put one part don't meet, and the last rename wins with the
         # same bytes.
-        temporary = f"{path}.{os.getpid()}-{id(self):x}-{self._number}"
+        temporary = f"{path}.{os.getpid()}-{id(self):x}-{next(self._numbers)}"
         try:
             self._disk.write_durably(temporary, data)
             self._disk.rename(temporary, path)

@@ -9,13 +9,13 @@ remains says nothing but that there was a key.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import apsw
 
-from infra.ports import KeyTaken, Random
+from infra.ports import EngineDown, KeyTaken, Random
 from infra.sqlite.connection import KEYS
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.rows import to_column
@@ -31,6 +31,19 @@ _DESTROYED = bytes(_SIZE)
 """In place of a destroyed key, and of the same size, so that SQLite overwrites it in place."""
 
 
+def sync_file(path: Path) -> None:
+    """Put a file on disk as it is. Raises EngineDown."""
+    # Not for the main file or the -shm: closing those would drop SQLite's POSIX locks on them.
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        raise EngineDown(f"{path.name}: {e.strerror}") from e
+
+
 class SqliteKeys:
     """Content, digest and mailbox keys by the identifier of what they seal (port KeyStore)."""
 
@@ -39,11 +52,13 @@ class SqliteKeys:
         path: Path,
         random: Random = os.urandom,
         *,
+        sync: Callable[[Path], None] = sync_file,
         vfs: str | None = None,
         busy_timeout: float = 10.0,
     ) -> None:
         """Open the file, made when it is not there. Raises EngineDown."""
         self._random = random
+        self._sync = sync
         self._file = SqliteFile(path, KEYS, vfs=vfs, busy_timeout=busy_timeout)
         with self._file.write() as c:
             c.execute(_TABLES)
@@ -113,6 +128,8 @@ class SqliteKeys:
         # The WAL still has the pages as they were: move it into the file and cut it to nothing.
         with self._file.read() as c:
             c.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            # SQLite does not sync the cut, which loses no data; here it would bring keys back.
+            self._sync(Path(f"{self._file.path}-wal"))
 
     def secret(self) -> bytes:
         """Return the installation's secret of 32 octets, made at the first call."""

@@ -115,10 +115,12 @@ class Connection(SMTP):
         self._door = door
         self._timeout_duration = door.timeouts.idle
         self._dialog = Session(door.offer)
+        self._tcp: asyncio.Transport | None = None
         self._address = ""
         self._network = ""
         self._tls_facts = ("", "")
         self._entered = False
+        self._ended = False
         self._draining = False
         self._out = bytearray()
         self._deadline = loop.time() + door.timeouts.session
@@ -131,11 +133,15 @@ class Connection(SMTP):
         if isinstance(peer, tuple):
             self._address = plain_address(str(cast("tuple[Any, ...]", peer)[0]))
             self._network = network_of(self._address)
+        self._tcp = cast("asyncio.Transport", transport)
         self._door.live.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """End; the base class cancels the task."""
+        if self._ended:
+            return
+        self._ended = True
         super().connection_lost(error)
         self._door.live.discard(self)
         if self._entered:
@@ -158,20 +164,25 @@ class Connection(SMTP):
             self._say(replies.SHUTTING_DOWN)
             self._hang_up()
 
+    @property
+    def unread(self) -> int:
+        """How many octets have come in and wait to be read."""
+        return len(self._inbound.buffer)
+
     def abort(self) -> None:
         """End the connection without a word."""
-        if self.transport is not None:
-            cast("asyncio.Transport", self.transport).abort()
+        if self._tcp is not None:
+            self._tcp.abort()
 
     def _hang_up(self) -> None:
         self._flush()
         transport = cast("asyncio.Transport | None", self.transport)
-        if transport is None:
+        if transport is None or transport.is_closing():
             return
-        transport.close()
         # Closing waits for what was written to be sent; a client that reads nothing can't hold us.
         if transport.get_write_buffer_size():
-            self.loop.call_later(self._door.timeouts.closing, transport.abort)
+            self.loop.call_later(self._door.timeouts.closing, self.abort)
+        transport.close()
 
     def _say(self, reply: Reply) -> None:
         self._out += reply.encode()
@@ -335,7 +346,6 @@ class Connection(SMTP):
     # -- TLS ------------------------------------------------------------------------------
 
     async def _begin_tls(self) -> Reply | None:
-        assert self._door.tls is not None
         # What came in clear must not be taken for what comes by TLS (CVE-2011-0411).
         if self._inbound.buffer:
             return replies.PIPELINED_STARTTLS
@@ -343,24 +353,36 @@ class Connection(SMTP):
         self._flush()
         plain = cast("asyncio.Transport", self.transport)
         # No turn of the event loop lies between the check above and the change of protocol.
-        secure = await self.loop.start_tls(
-            plain,
-            self,
-            self._door.tls,
-            server_side=True,
-            ssl_handshake_timeout=self._door.timeouts.handshake,
-        )
-        if secure is None:
-            raise Disconnected
+        secure = await self._handshake(plain)
         self.transport = self._transport = secure
         self._over_ssl = True
         self._inbound.set_transport(secure)
-        self._writer = asyncio.StreamWriter(secure, self, self._inbound, self.loop)
         self._tls_facts = _tls_facts(secure)
         # RFC 3207 section 4.2: nothing that was said before counts.
         self._dialog = Session(self._door.offer, over_tls=True)
         self._reset_timeout()
         return None
+
+    async def _handshake(self, plain: asyncio.Transport) -> asyncio.BaseTransport:
+        assert self._door.tls is not None
+        secure: asyncio.BaseTransport | None = None
+        try:
+            secure = await self.loop.start_tls(
+                plain,
+                self,
+                self._door.tls,
+                server_side=True,
+                ssl_handshake_timeout=self._door.timeouts.handshake,
+                ssl_shutdown_timeout=self._door.timeouts.closing,
+            )
+        finally:
+            if secure is None:
+                plain.abort()
+                # The TLS layer tells nobody of a connection that is lost in the handshake.
+                self.loop.call_soon(self.connection_lost, None)
+        if secure is None:
+            raise Disconnected
+        return secure
 
 
 def _tls_facts(transport: asyncio.BaseTransport) -> tuple[str, str]:

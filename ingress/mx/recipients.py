@@ -29,7 +29,7 @@ class Recipients:
         *,
         hostname: str,
         postmaster: str = "",
-        keep: float = 5.0,
+        keep: float = 1.0,
     ) -> None:
         self._directory = directory
         self._clock = clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass, field
 
@@ -64,6 +65,29 @@ class MxServer:
     async def start(self, host: str, port: int, *, backlog: int = 512) -> tuple[str, int]:
         """Listen; return the address, with the port that was chosen for 0. Raises OSError."""
         loop = asyncio.get_running_loop()
+        door = self._door(loop)
+        return self._serving(
+            await loop.create_server(
+                lambda: Connection(door, loop), host, port, backlog=backlog, reuse_address=True
+            )
+        )
+
+    async def start_on(self, listening: socket.socket, *, backlog: int = 512) -> tuple[str, int]:
+        """Serve a socket that listens already; return its address. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        door = self._door(loop)
+        return self._serving(
+            await loop.create_server(
+                lambda: Connection(door, loop), sock=listening, backlog=backlog
+            )
+        )
+
+    def _serving(self, server: asyncio.Server) -> tuple[str, int]:
+        self._server = server
+        name: tuple[str, int] = server.sockets[0].getsockname()[:2]
+        return name
+
+    def _door(self, loop: asyncio.AbstractEventLoop) -> Door:
         o = self._options
         offer = Offer(
             hostname=o.hostname,
@@ -73,7 +97,7 @@ class MxServer:
             max_errors=o.max_errors,
             max_idle_commands=o.max_idle_commands,
         )
-        door = Door(
+        return Door(
             offer=offer,
             timeouts=o.timeouts,
             tls=self._tls,
@@ -87,11 +111,6 @@ class MxServer:
             live=self._live,
             template=template(offer, loop),
         )
-        self._server = await loop.create_server(
-            lambda: Connection(door, loop), host, port, backlog=backlog, reuse_address=True
-        )
-        name: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
-        return name
 
     async def stop(self, grace: float = 10.0) -> None:
         """Accept no more connections; let transactions end within `grace` seconds."""

@@ -17,7 +17,7 @@ from mail.authentication.dns import Answers, Missing, ask
 from mail.authentication.domains import within
 from mail.authentication.reasons import Reason, in_words
 from mail.authentication.spf import SpfOutcome
-from mail.authentication.tree_walk import Walk, WalkFailed, walk
+from mail.authentication.tree_walk import WalkFailed, walk
 
 DmarcResult: TypeAlias = Literal["none", "pass", "fail", "temperror", "permerror"]
 
@@ -134,9 +134,14 @@ class _Domain:
     def judge(self, found: Sequence[Identifier]) -> DmarcOutcome:
         try:
             above = walk(self._domain, self._answers)
+            step, organizational = above.policy, above.organizational_domain
         except WalkFailed as failure:
-            return self._temperror(failure)
-        step = above.policy
+            # Section 4.10.2: with a record of its own, the author domain is aligned with itself
+            # without a walk; what stands above it matters to other identifiers only.
+            step = next(iter(failure.below.steps), None)
+            if step is None or step.domain != self._domain:
+                return self._temperror(failure)
+            organizational = None
         if step is None:
             reason = Reason.DMARC_NO_RECORD
             return DmarcOutcome("none", reason, in_words(reason, domain=self._domain), self._domain)
@@ -146,12 +151,15 @@ class _Domain:
             why = "it has no valid p=, sp= and np=, and no address for reports"
             words = in_words(reason, domain=step.domain, why=why)
             return DmarcOutcome("permerror", reason, words, self._domain)
-        return self._apply(above, step.domain, step.record, found)
+        return self._apply(organizational, step.domain, step.record, found)
 
     def _apply(
-        self, above: Walk, policy_domain: str, record: DmarcRecord, found: Sequence[Identifier]
+        self,
+        organizational: str | None,
+        policy_domain: str,
+        record: DmarcRecord,
+        found: Sequence[Identifier],
     ) -> DmarcOutcome:
-        organizational = above.organizational_domain
         aligned, undecided = self._alignment(organizational, record, found)
         spf = any(one.check == "spf" for one in aligned)
         dkim = any(one.check == "dkim" for one in aligned)
@@ -162,7 +170,7 @@ class _Domain:
             self._domain,
             policy=record.published(),
             policy_domain=policy_domain,
-            organizational_domain=organizational,
+            organizational_domain=organizational or "",
             spf_aligned=spf,
             dkim_aligned=dkim,
             aligned_signers=tuple(one.domain for one in aligned if one.check == "dkim"),
@@ -206,7 +214,7 @@ class _Domain:
         return replace(common, reason=reason, words=words, requested=requested)
 
     def _alignment(
-        self, organizational: str, record: DmarcRecord, found: Sequence[Identifier]
+        self, organizational: str | None, record: DmarcRecord, found: Sequence[Identifier]
     ) -> tuple[list[Identifier], Identifier | None]:
         """Return the aligned identifiers, and one that might be if DNS had answered."""
         aligned: list[Identifier] = []
@@ -219,25 +227,30 @@ class _Domain:
             except Missing as more:
                 missing.append(more)
                 continue
-            except WalkFailed:
-                undecided = undecided or one
-                continue
             if matches and one.proven:
                 aligned.append(one)
-            elif matches:
+            elif matches is not False:
                 undecided = undecided or one
         if missing:
             raise Missing(q for more in missing for q in more.questions)
         return aligned, undecided
 
-    def _aligned(self, domain: str, organizational: str, mode: Alignment) -> bool:
+    def _aligned(self, domain: str, organizational: str | None, mode: Alignment) -> bool | None:
+        """Tell whether `domain` is aligned with the author's; None when DNS does not tell."""
         if domain == self._domain:
             return True
+        if mode == "s":
+            return False
+        if organizational is None:
+            return None if _share_a_suffix(domain, self._domain) else False
         # An Organizational Domain is the domain or a parent of it: outside of the author's there
         # is nothing to look up.
-        if mode == "s" or not within(domain, organizational):
+        if not within(domain, organizational):
             return False
-        return walk(domain, self._answers).organizational_domain == organizational
+        try:
+            return walk(domain, self._answers).organizational_domain == organizational
+        except WalkFailed:
+            return None
 
     def _requested(self, policy_domain: str, record: DmarcRecord) -> Policy | None:
         """Return the policy for this domain; None when its existence cannot be found out."""
@@ -258,6 +271,10 @@ class _Domain:
         reason = Reason.DNS_TIMEOUT if timeout else Reason.DNS_SERVFAIL
         words = in_words(reason, rrtype="TXT", name=failure.name)
         return DmarcOutcome("temperror", reason, words, self._domain)
+
+
+def _share_a_suffix(one: str, other: str) -> bool:
+    return one.rpartition(".")[2] == other.rpartition(".")[2]
 
 
 def _one_lower(policy: Policy) -> Policy:

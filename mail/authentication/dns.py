@@ -182,7 +182,7 @@ def weight(asked: Question, answer: Answer) -> int:
     content = 0
     for record in answer.records:
         if isinstance(record, bytes):
-            content += 4 + sum(1 if 32 <= octet < 127 else 6 for octet in record)
+            content += 8 + sum(1 if 32 <= octet < 127 else 6 for octet in record)
         else:
             content += 16 + len(record[1] if isinstance(record, tuple) else record)
     return 96 + len(asked.name) + content

@@ -17,15 +17,6 @@ class Step(NamedTuple):
     record: DmarcRecord
 
 
-class WalkFailed(Exception):
-    """DNS failed for `name`, so that nothing above a domain is certain."""
-
-    def __init__(self, name: str, status: str) -> None:
-        super().__init__(name)
-        self.name = name
-        self.status = status
-
-
 class Walk(NamedTuple):
     """The records found from `domain` upwards, the longest name first."""
 
@@ -58,6 +49,17 @@ class Walk(NamedTuple):
         return next((step for step in self.steps if step.record.psd == "y"), None)
 
 
+class WalkFailed(Exception):
+    """DNS failed for `name`, so that nothing from there upwards is certain."""
+
+    def __init__(self, name: str, status: str, below: Walk) -> None:
+        super().__init__(name)
+        self.name = name
+        self.status = status
+        self.below = below
+        """What was found before the failure."""
+
+
 def walk_targets(domain: str) -> list[str]:
     """Return the domains whose records a walk from `domain` asks for, in order; at most 8."""
     labels = domain.split(".")
@@ -78,7 +80,7 @@ def walk(domain: str, answers: Answers) -> Walk:
         need(answers, asked[index:])
         answer = ask(answers, *asked[index])
         if answer.failed:
-            raise WalkFailed(asked[index].name, answer.status)
+            raise WalkFailed(asked[index].name, answer.status, Walk(domain, tuple(steps)))
         record = find_record(texts(answer))
         if record is None:
             continue

@@ -53,6 +53,21 @@ class Zone(Mapping[Question, Answer]):
     def __len__(self) -> int:
         return sum(len(node.records) for node in self._nodes.values())
 
+    def alias(self, name: str) -> str | None:
+        """Return what `name` is a CNAME for, if it is one."""
+        node = self._nodes.get(name.lower().rstrip("."))
+        found = node.records.get("CNAME") if node else None
+        return found[0] if found and isinstance(found[0], str) else None
+
+    def target(self, name: str) -> str:
+        """Return where the aliases of `name` end, or where their number passes the limit."""
+        for _ in range(_MAX_ALIASES):
+            following = self.alias(name)
+            if following is None:
+                return name
+            name = following
+        return name
+
     async def resolve(self, questions: Sequence[Question]) -> dict[Question, Answer]:
         """Answer `questions` as a resolver does."""
         return {asked: self[asked] for asked in questions}

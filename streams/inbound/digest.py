@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
 from mail.addresses import Mailbox as Address
+from mail.addresses import parse_addresses
 from mail.message import MessageDigest
+from mail.text import bodies, part_text
+from mail.words import decode_header
 from schemas import parts
 from streams.inbound.rules import Facts
 
@@ -25,19 +29,20 @@ def to_record(read: MessageDigest) -> parts.Digest:
     """Return the digest within the bounds of a record; `truncated` says whether it was cut."""
     cut = _Cut()
     return parts.Digest(
-        author=cut.addresses(read.author),
+        author=cut.addresses(read.from_),
         to=cut.addresses(read.to),
         cc=cut.addresses(read.cc),
-        reply_to=cut.addresses(read.reply_to),
+        reply_to=cut.addresses(_reply_to(read)),
         subject=cut.text(read.subject),
         date=_micros(read.date),
-        message_id_header=cut.text(read.message_id),
-        in_reply_to=cut.identifiers(read.in_reply_to),
+        message_id_header=cut.text(f"<{read.message_id}>") if read.message_id else "",
+        in_reply_to=cut.identifiers((read.in_reply_to,) if read.in_reply_to else ()),
         references=cut.identifiers(read.references),
         list_id=cut.text(read.list_id),
         snippet=cut.text(read.snippet),
         parts=cut.attachments(read),
         truncated=cut.happened,
+        unreadable=bool(read.defect),
     )
 
 
@@ -65,7 +70,7 @@ class _Cut:
         if len(values) > MAX_REFERENCES:
             self.happened = True
             values = values[:1] + values[1 - MAX_REFERENCES :]
-        return [self.text(v) for v in values]
+        return [self.text(f"<{v}>") for v in values]
 
     def attachments(self, read: MessageDigest) -> list[parts.PartSummary]:
         self.happened |= len(read.attachments) > MAX_PARTS
@@ -73,7 +78,7 @@ class _Cut:
             parts.PartSummary(
                 section=a.section,
                 filename=self.text(a.filename),
-                content_type=self.text(a.content_type),
+                content_type=self.text(a.mime_type),
                 size=a.size,
                 inline=a.inline,
             )
@@ -85,23 +90,32 @@ def _micros(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp()) * 1_000_000
 
 
-def facts_of(read: MessageDigest) -> Facts:
+def _reply_to(read: MessageDigest) -> tuple[Address, ...]:
+    value = next((f.value for f in read.fields if f.name == b"reply-to"), None)
+    return () if value is None else parse_addresses(value).mailboxes
+
+
+def facts_of(raw: bytes, read: MessageDigest) -> Facts:
     """Return what the spam rules look at."""
-    author = read.author[0] if read.author else None
+    author = read.from_[0] if read.from_ else None
+    mailers = [f.value for f in read.fields if f.name == b"x-mailer"]
     return Facts(
         subject=read.subject,
         author_name=author.name if author else "",
-        author_domain=author.domain if author else "",
-        header_names=frozenset(read.headers),
-        mailer=" ".join(read.headers.get("x-mailer", ())),
-        links=links(read.html),
+        author_domain=author.domain.lower() if author else "",
+        header_names=frozenset(f.name.decode("ascii") for f in read.fields),
+        mailer=" ".join(decode_header(m) for m in mailers),
+        links=tuple(_links(raw, read)),
     )
 
 
-def links(html: str | None) -> tuple[tuple[str, str], ...]:
-    """Return (text shown, target) of the links of an HTML text, the first 200."""
-    if not html or "href" not in html:
-        return ()
-    tree = LexborHTMLParser(html[:_MAX_HTML])
-    found = tree.css("a[href]")[:_MAX_LINKS]
-    return tuple((a.text(), a.attributes.get("href") or "") for a in found)
+def _links(raw: bytes, read: MessageDigest) -> Iterator[tuple[str, str]]:
+    """Yield (text shown, target) of the links of the HTML, the first 200 of each part."""
+    if read.tree is None:
+        return
+    for part in bodies(read.tree).html:
+        if part.content_type == "text/html":
+            html = part_text(raw, part)[:_MAX_HTML]
+            if "href" in html:
+                for a in LexborHTMLParser(html).css("a[href]")[:_MAX_LINKS]:
+                    yield a.text(), a.attributes.get("href") or ""

@@ -11,10 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mail.message import MessageDigest, digest
-from mail.segments import SegmentError, join
-from schemas.content import open_received, original
-
 from infra.ports import (
     Content,
     ContentStore,
@@ -25,7 +21,10 @@ from infra.ports import (
     Random,
     Record,
 )
+from mail.message import MessageDigest, digest
+from mail.segments import SkeletonError, join
 from schemas.codec import CodecError, decode_as, encode
+from schemas.content import open_received, original
 from schemas.events import Authenticated, Received, Scored
 from schemas.fingerprint import Fingerprint
 from schemas.parts import ReceivedSecret
@@ -122,7 +121,7 @@ class InboundStage:
             raise Poison(f"seal-{e.reason}") from e
         except PartMissing as e:
             raise Poison("part-missing") from e
-        except SegmentError as e:
+        except SkeletonError as e:
             raise Poison("skeleton-damaged") from e
         return Incoming(record, received, secret, raw, key)
 
@@ -151,7 +150,7 @@ class InboundStage:
 
     def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
         try:
-            found = score.score(facts_of(read))
+            found = score.score(facts_of(mail.raw, read))
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mail.addresses import canonical
-
-from mail.message import base_subject
+from mail.subjects import base_subject
 from schemas.fingerprint import Fingerprint
-from schemas.parts import Digest, Mailbox
+from schemas.parts import Digest
 
 MOST_REFERENCES = 100
 MOST_PARTICIPANTS = 100
@@ -49,21 +48,19 @@ def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str)
 
     message = ids([digest.message_id_header])
     references = ids(digest.references)
-    known = set(references)
+    known, replied = set(references), ids(digest.in_reply_to)
     # RFC 5322 section 3.6.4: In-Reply-To names the parent, so it stands last.
-    parents = [h for h in ids(digest.in_reply_to) if h not in known]
-    parents = parents[-MOST_REFERENCES:]
+    parents = [h for h in replied if h not in known][-MOST_REFERENCES:]
     kept = _oldest_and_newest(references, MOST_REFERENCES - len(parents))
-    subject = base_subject(digest.subject).casefold()
+    subject = base_subject(digest.subject)[0].casefold()
     return Clues(
         own=prints.in_mailbox(mailbox_id, "mail", mail_id),
         message=message[0] if message else b"",
         references=(*kept, *parents),
-        from_references=len(kept),
+        from_references=0 if kept == replied else len(kept),
         subject=prints.in_mailbox(mailbox_id, "subject", subject) if subject else b"",
         participants=tuple(
-            prints.in_mailbox(mailbox_id, "address", a)
-            for a in _addresses(digest.author, digest.to, digest.cc)
+            prints.in_mailbox(mailbox_id, "address", a) for a in _participants(digest)
         ),
     )
 
@@ -75,8 +72,21 @@ def _oldest_and_newest(references: list[bytes], most: int) -> list[bytes]:
     return references[:1] + references[len(references) - most + 1 :] if most else []
 
 
-def _addresses(*fields: list[Mailbox]) -> list[str]:
+def _participants(digest: Digest) -> list[str]:
+    """Return the addresses of From, To and Cc, less the mailing list's own.
+
+    A list stands in all of its mail, so it says nothing of who talks with whom.
+    """
     found = dict.fromkeys(
-        canonical(m.address).casefold() for field in fields for m in field if m.address
+        canonical(m.address).casefold()
+        for field in (digest.author, digest.to, digest.cc)
+        for m in field
+        if m.address
     )
+    found.pop(_list_address(digest.list_id), None)
     return list(found)[:MOST_PARTICIPANTS]
+
+
+def _list_address(list_id: str) -> str:
+    """Return the address that a List-Id is made of, as lists make it: RFC 2919 section 2."""
+    return list_id.rpartition("<")[2].rstrip("> ").casefold().replace(".", "@", 1)

@@ -11,14 +11,15 @@ import msgspec
 from infra.ports import Content, ContentStore, KeyStore
 from schemas import commands as c
 from schemas.codec import CodecError, decode_as
+from schemas.content import open_received
 from schemas.events import Authenticated, Received
 from schemas.fingerprint import Fingerprint
-from schemas.parts import AuthenticatedSecret, Digest, FilterSecret, LabelSecret, ReceivedSecret
+from schemas.parts import AuthenticatedSecret, Digest, FilterSecret, LabelSecret
 from schemas.seal import SealError, unseal
 from streams.mailbox.clues import bare_clues, clues_of
 from streams.mailbox.definitions import name_print
 from streams.mailbox.needs import NOTHING, Mail, Prepared
-from streams.mailbox.trace import Trace
+from streams.mailbox.trace import compose
 
 S = TypeVar("S", LabelSecret, FilterSecret)
 
@@ -39,15 +40,15 @@ class Desk:
 
     def __init__(
         self,
-        contents: ContentStore,
+        content: ContentStore,
         keys: KeyStore,
         prints: Fingerprint,
-        trace: Trace,
+        hostname: str,
     ) -> None:
-        self._contents = contents
+        self._content = content
         self._keys = keys
         self._prints = prints
-        self._trace = trace
+        self._hostname = hostname
         self._opened: dict[str, _Opened] = {}
         self._mailbox_keys: dict[str, bytes] = {}
 
@@ -56,7 +57,7 @@ class Desk:
         new = [m for m in dict.fromkeys(mail_ids) if m not in self._opened]
         if not new and not mailbox_ids:
             return
-        contents = self._contents.get(new)
+        contents = self._content.get(new)
         keys = self._keys.get([*new, *mailbox_ids])
         for mail_id in new:
             self._opened[mail_id] = self._open(mail_id, contents, keys)
@@ -128,17 +129,24 @@ class Desk:
             return _Opened(missing="key-missing")
         try:
             digest = unseal(Digest, content.digest, key, mail_id)
+            if digest.trace:
+                return _Opened(digest)
             received = decode_as(Received, content.received.value)
             if received.source == "import":
                 # An imported message is shown as it was kept elsewhere.
                 return _Opened(digest)
-            secret = unseal(ReceivedSecret, received.sealed, key, received.event_id)
+            secret = open_received(received, key)
             judged = self._judged(content.authenticated, key)
         except SealError as e:
             return _Opened(missing=f"seal-{e.reason}")
         except CodecError:
             return _Opened(missing="codec")
-        return _Opened(msgspec.structs.replace(digest, trace=self._trace(received, secret, judged)))
+        # A defect in composing them never stops mail either.
+        try:
+            trace = compose(self._hostname, received, secret, judged)
+        except Exception:  # noqa: BLE001
+            return _Opened(msgspec.structs.replace(digest, unreadable=True))
+        return _Opened(msgspec.structs.replace(digest, trace=trace))
 
     def _judged(self, authenticated: bytes, key: bytes) -> AuthenticatedSecret | None:
         if not authenticated:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import msgspec
 
-from infra.ports import Clock, ContentStore, KeyStore, Output, Record
+from infra.ports import Clock, ContentStore, KeyStore, Output, Random, Record
 from schemas import commands as c
 from schemas import mailbox_events as e
 from schemas.codec import CodecError
@@ -21,7 +22,6 @@ from streams.mailbox.evolve import evolve
 from streams.mailbox.needs import Mail, is_identifier, needs, needs_of_events
 from streams.mailbox.preparation import Desk
 from streams.mailbox.state import MailboxState
-from streams.mailbox.trace import Trace
 from streams.mailbox.working_set import WorkingSet
 from streams.stage import Poison
 
@@ -38,7 +38,7 @@ class Plan:
 
 
 class MailboxStage:
-    """Satisfies Stage[Plan]. `trace` composes the trace fields of a message as it is shown."""
+    """Satisfies Stage[Plan]. `hostname` names this installation in trace fields."""
 
     name = NAME
     source = MAILBOX_COMMANDS
@@ -47,17 +47,20 @@ class MailboxStage:
     def __init__(
         self,
         state: MailboxState,
-        contents: ContentStore,
+        content: ContentStore,
         keys: KeyStore,
-        trace: Trace,
+        fingerprint: Fingerprint,
         clock: Clock,
+        hostname: str,
+        random: Random = os.urandom,
     ) -> None:
         self._state = state
-        self._contents = contents
+        self._content = content
         self._keys = keys
-        self._trace = trace
+        self._fingerprint = fingerprint
         self._clock = clock
-        self._prints = Fingerprint(keys.secret())
+        self._hostname = hostname
+        self._random = random
 
     def plan(self, batch: Sequence[Record]) -> Plan:
         """Decide a batch in order. Raises Poison, EngineDown."""
@@ -84,7 +87,7 @@ class MailboxStage:
         for draft in plan.drafts:
             event = draft.event
             if draft.secret is not None:
-                sealed = seal(draft.secret, keys[draft.key], event.event_id)
+                sealed = seal(draft.secret, keys[draft.key], event.event_id, self._random)
                 event = msgspec.structs.replace(event, sealed=sealed)
             outputs.append(Output.of(event))
         return outputs
@@ -113,7 +116,7 @@ class MailboxStage:
         self._state.save(sets, self._clock())
 
     def _desk(self) -> Desk:
-        return Desk(self._contents, self._keys, self._prints, self._trace)
+        return Desk(self._content, self._keys, self._fingerprint, self._hostname)
 
     def _restored(self, ws: WorkingSet, wishes: Sequence[c.Command], desk: Desk) -> dict[str, Mail]:
         """Return the mails that a batch may bring back, those that it delivers itself included."""

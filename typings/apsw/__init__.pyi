@@ -119,6 +119,7 @@ SQLITE_OPEN_READWRITE: int
 SQLITE_OPEN_CREATE: int
 SQLITE_OPEN_MAIN_DB: int
 SQLITE_OPEN_WAL: int
+SQLITE_OPEN_MAIN_JOURNAL: int
 
 def sqlite_lib_version() -> str: ...
 def apsw_version() -> str: ...

@@ -9,14 +9,18 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+class PartitionMetadata:
+    leader: int
+
 class TopicMetadata:
-    partitions: dict[int, object]
+    partitions: dict[int, PartitionMetadata]
 
 class ClusterMetadata:
     brokers: dict[int, object]
     topics: dict[str, TopicMetadata]
 
 class NewTopic:
+    topic: str
     def __init__(
         self,
         topic: str,

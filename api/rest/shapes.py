@@ -1,0 +1,318 @@
+"""The JSON of the API. Times are ISO 8601 in UTC with milliseconds, sizes octets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+
+class Shape(Struct, rename="camel"):
+    """What is answered."""
+
+
+class Asked(Struct, rename="camel", forbid_unknown_fields=True):
+    """What is asked. A name that is not known is a mistake, not a wish to be passed over."""
+
+
+# -- login and mailboxes ----------------------------------------------------------------------
+
+
+class Credentials(Asked):
+    """An account and its password."""
+
+    email: Annotated[str, Meta(max_length=320)]
+    password: Annotated[str, Meta(max_length=1024)]
+
+
+class Session(Shape):
+    """A token for `Authorization: Bearer`."""
+
+    token: str
+    expires_at: str
+    mailbox_id: str
+
+
+class Counts(Shape):
+    """Numbers of messages, SPAM and TRASH included."""
+
+    messages: int
+    unread: int
+
+
+class Quota(Shape):
+    """How much of the mailbox is used."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
+class Mailbox(Shape):
+    """A mailbox."""
+
+    id: str
+    address: str
+    counts: Counts
+    quota: Quota
+    seq: int
+
+
+class Mailboxes(Shape):
+    """The mailboxes that the caller may read."""
+
+    mailboxes: list[Mailbox]
+
+
+# -- messages ---------------------------------------------------------------------------------
+
+
+class Address(Shape):
+    """A person in a header field; both are empty when it could not be read."""
+
+    email: str
+    name: str
+
+
+class Minimal(Shape):
+    """A message without its header."""
+
+    id: str
+    thread_id: str
+    label_ids: list[str]
+    snippet: str
+    received_at: str | None
+    is_read: bool
+    is_starred: bool
+    has_attachments: bool
+    size_bytes: int
+    seq: int
+
+
+class Listed(Minimal):
+    """A message in a list. `date` is what its sender says, null when that can't be read."""
+
+    from_: Address = field(name="from")
+    to: list[Address]
+    subject: str
+    date: str | None
+
+
+Headers = dict[str, str | list[str]]
+"""Header fields by name in lower case; a name that comes more than once has a list."""
+
+
+class Metadata(Listed):
+    """A message with its header."""
+
+    headers: Headers
+
+
+class Body(Shape):
+    """`text` is the plain text, or that of the HTML when there is none; `html` is as sent.
+
+    Whoever shows the HTML sanitises it.
+    """
+
+    text: str
+    html: str | None
+
+
+class Attachment(Shape):
+    """A part that can be downloaded."""
+
+    id: str
+    filename: str
+    mime_type: str
+    size: int
+
+
+class SpfShape(Shape):
+    """SPF (RFC 7208)."""
+
+    result: str
+    domain: str
+    reason: str
+
+
+class DkimShape(Shape):
+    """One DKIM signature (RFC 6376)."""
+
+    result: str
+    domain: str
+    selector: str
+    reason: str
+
+
+class DmarcShape(Shape):
+    """DMARC (RFC 9989)."""
+
+    result: str
+    domain: str
+    policy: str
+    disposition: str
+    reason: str
+
+
+class ArcShape(Shape):
+    """The ARC chain (RFC 8617)."""
+
+    result: str
+    reason: str
+
+
+class Authentication(Shape):
+    """What was found out about the sender, in the words of RFC 8601 section 2.7."""
+
+    spf: SpfShape
+    dkim: list[DkimShape]
+    dmarc: DmarcShape
+    arc: ArcShape
+
+
+class Spam(Shape):
+    """How the message was judged; `probability` is from 0 to 1."""
+
+    verdict: str
+    probability: float
+    reasons: list[str]
+
+
+class Full(Metadata):
+    """A message with all that is in it."""
+
+    body: Body
+    attachments: list[Attachment]
+    authentication: Authentication | None
+    spam: Spam | None
+
+
+class Messages(Shape):
+    """A page of messages, newest first."""
+
+    messages: list[Listed]
+    next_page_token: str | None
+    result_size_estimate: int
+
+
+Ids = Annotated[list[str], Meta(max_length=1000)]
+LabelIds = Annotated[list[str], Meta(max_length=100)]
+
+
+class Modify(Asked):
+    """What to change of a message; what is absent stays."""
+
+    add_label_ids: LabelIds = field(default_factory=list[str])
+    remove_label_ids: LabelIds = field(default_factory=list[str])
+    is_read: bool | None = None
+    is_starred: bool | None = None
+
+
+class BatchModify(Asked):
+    """What to change of up to 1,000 messages."""
+
+    ids: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    add_label_ids: LabelIds = field(default_factory=list[str])
+    remove_label_ids: LabelIds = field(default_factory=list[str])
+    is_read: bool | None = None
+    is_starred: bool | None = None
+
+
+class Refused(Shape):
+    """A message that was not changed, and the `error` it would have had alone."""
+
+    id: str
+    error: str
+
+
+class Modified(Shape):
+    """The messages as they are now."""
+
+    messages: list[Listed]
+    refused: list[Refused]
+
+
+class Gone(Shape):
+    """A message that is not in the mailbox any more."""
+
+    id: str
+    status: Literal["expunged", "erased"]
+
+
+class Pending(Shape):
+    """The command is durable and will be carried out; its effect can't be read yet."""
+
+    status: Literal["pending"]
+    command_id: str
+
+
+# -- labels -----------------------------------------------------------------------------------
+
+
+class Label(Shape):
+    """A label with its numbers of messages."""
+
+    id: str
+    name: str
+    type: Literal["system", "user"]
+    color: str
+    messages_total: int
+    messages_unread: int
+
+
+class Labels(Shape):
+    """System labels in their order, then the user's by name."""
+
+    labels: list[Label]
+
+
+Name = Annotated[str, Meta(min_length=1, max_length=225)]
+Color = Annotated[str, Meta(pattern="^(#[0-9a-fA-F]{6})?$")]
+
+
+class NewLabel(Asked):
+    """A label to be made. `color` is #rrggbb, or empty."""
+
+    name: Name
+    color: Color = ""
+
+
+class LabelChange(Asked):
+    """What to change of a label; what is absent stays."""
+
+    name: Name | UnsetType = UNSET
+    color: Color | UnsetType = UNSET
+
+
+# -- history ----------------------------------------------------------------------------------
+
+
+class Event(Shape):
+    """A change. Beside these it has the fields of its record, named in camelCase."""
+
+    seq: int
+    type: str
+    occurred_at: str | UnsetType = UNSET
+    recorded_at: str | UnsetType = UNSET
+    event_id: str | UnsetType = UNSET
+    message_id: str | UnsetType = UNSET
+    mail_id: str | UnsetType = UNSET
+    thread_id: str | UnsetType = UNSET
+
+
+class History(Shape):
+    """Changes in order, one a seq; of an erased message `seq` and `type` alone are left."""
+
+    events: list[dict[str, Any]]
+    next_since: int
+
+
+class Trace(Shape):
+    """Every event of a mail, as far as it concerns this mailbox, with its stage."""
+
+    events: list[dict[str, Any]]
+
+
+class Health(Shape):
+    """Whether the server works."""
+
+    status: Literal["ok"]

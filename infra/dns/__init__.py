@@ -1,0 +1,1 @@
+"""DNS: the resolver that answers what authentication asks."""

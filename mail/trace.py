@@ -22,7 +22,9 @@ _MAX_DOMAIN = 255
 _MAX_TEXT = 500
 
 # Letters beyond ASCII: no controls, separators, format characters, surrogates, private use.
-_BEYOND = r"\xa1-\xac\xae-\u1fff\u2070-\ud7ff\uf900-\ufdcf\ufdf0-\ufefe\uff01-\uffef\U00010000-\U000effff"
+_BEYOND = (
+    r"\xa1-\xac\xae-\u1fff\u2070-\ud7ff\uf900-\ufdcf\ufdf0-\ufefe\uff01-\uffef\U00010000-\U000effff"
+)
 # RFC 5321 section 4.1.2: Domain, with underscores as they are seen, and U-labels (RFC 6531).
 _DOMAIN = re.compile(
     rf"(?=.{{1,255}}\Z)[A-Za-z0-9_{_BEYOND}](?:[A-Za-z0-9_.{_BEYOND}-]*[A-Za-z0-9_{_BEYOND}])?\Z"

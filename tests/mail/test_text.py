@@ -187,7 +187,9 @@ def test_file_names_are_made_safe(name: str, safe: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_message_has_bodies(tail: bytes) -> None:
-    raw = b"Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/html\n" + tail
+    raw = (
+        b"Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/html\n" + tail
+    )
     tree = parse(raw)
     body_text(raw, tree).encode()
     (body_html(raw, tree) or "").encode()

@@ -104,7 +104,7 @@ def test_authentication_results_are_composed() -> None:
     ]
     assert authentication_results("mx.example.org", results) == (
         b"Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=a@example.org;\r\n"
-        b"\tdkim=fail reason=\"bad \\\"signature\\\"\" header.d=example.org; dmarc=none\r\n"
+        b'\tdkim=fail reason="bad \\"signature\\"" header.d=example.org; dmarc=none\r\n'
     )
     assert authentication_results("mx.example.org", []) == (
         b"Authentication-Results: mx.example.org; none\r\n"
@@ -157,9 +157,7 @@ TRACE = b"Return-Path: <>\r\nReceived: x\r\n"
 )
 def test_forged_results_with_our_name_are_taken_out(forged: bytes) -> None:
     raw = b"From: a\r\n" + forged + b"To: b\r\n\r\n" + forged
-    assert as_shown(raw, TRACE, "mx.example.org") == (
-        TRACE + b"From: a\r\nTo: b\r\n\r\n" + forged
-    )
+    assert as_shown(raw, TRACE, "mx.example.org") == (TRACE + b"From: a\r\nTo: b\r\n\r\n" + forged)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def _spam(raw: bytes) -> dict[str, Any]:
     from streams.inbound.digest import facts_of
     from streams.inbound.score import score
 
-    found = score(facts_of(digest(raw)))
+    found = score(facts_of(raw, digest(raw)))
     return {
         "verdict": found.verdict,
         "probability": round(found.probability, 6),

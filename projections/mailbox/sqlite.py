@@ -11,7 +11,7 @@ from infra.ports import EngineDown, KeyStore, Position, Record
 from projections.mailbox.fold import Fold, Opened, concerns
 from projections.mailbox.opening import open_seals
 from projections.mailbox.sqlite_load import load_mailbox, load_messages
-from projections.mailbox.sqlite_rows import all_rows, bucket_of
+from projections.mailbox.sqlite_rows import plain_rows, rows_of
 from projections.mailbox.sqlite_write import Writer
 from projections.mailbox.tables import connect, engine_errors, transaction
 from projections.ports import Row, RowSum, Unreadable
@@ -95,11 +95,11 @@ class SqliteMailboxProjection:
 
     def digest(self) -> Mapping[int, RowSum]:
         """Return the sum of each bucket that has rows."""
-        return sums_of((bucket_of(r.mailbox_id), r) for r in all_rows(self._connection))
+        return sums_of(plain_rows(self._connection))
 
     def rows(self, bucket: int) -> Iterator[Row]:
         """Yield the rows of a bucket, ordered by table, mailbox and key."""
-        return all_rows(self._connection, {bucket})
+        return rows_of(self._connection, bucket)
 
     def scrub(self) -> None:
         """Leave nothing that was deleted in file or write-ahead log.

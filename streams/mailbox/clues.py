@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mail.addresses import canonical
-from mail.message import base_subject
+from mail.subjects import base_subject
 from schemas.fingerprint import Fingerprint
 from schemas.parts import Digest
 
@@ -48,17 +48,16 @@ def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str)
 
     message = ids([digest.message_id_header])
     references = ids(digest.references)
-    known = set(references)
+    known, replied = set(references), ids(digest.in_reply_to)
     # RFC 5322 section 3.6.4: In-Reply-To names the parent, so it stands last.
-    parents = [h for h in ids(digest.in_reply_to) if h not in known]
-    parents = parents[-MOST_REFERENCES:]
+    parents = [h for h in replied if h not in known][-MOST_REFERENCES:]
     kept = _oldest_and_newest(references, MOST_REFERENCES - len(parents))
-    subject = base_subject(digest.subject).casefold()
+    subject = base_subject(digest.subject)[0].casefold()
     return Clues(
         own=prints.in_mailbox(mailbox_id, "mail", mail_id),
         message=message[0] if message else b"",
         references=(*kept, *parents),
-        from_references=len(kept),
+        from_references=0 if kept == replied else len(kept),
         subject=prints.in_mailbox(mailbox_id, "subject", subject) if subject else b"",
         participants=tuple(
             prints.in_mailbox(mailbox_id, "address", a) for a in _participants(digest)
@@ -90,5 +89,4 @@ def _participants(digest: Digest) -> list[str]:
 
 def _list_address(list_id: str) -> str:
     """Return the address that a List-Id is made of, as lists make it: RFC 2919 section 2."""
-    identifier = list_id.rpartition("<")[2].partition(">")[0].strip().casefold()
-    return identifier.replace(".", "@", 1)
+    return list_id.rpartition("<")[2].rstrip("> ").casefold().replace(".", "@", 1)

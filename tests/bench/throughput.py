@@ -53,9 +53,7 @@ def senders_of_run() -> list[Any]:
     return _SENDERS
 
 
-def load(
-    running: System, mails: list[bytes], connections: int, rate: float = 0
-) -> list[float]:
+def load(running: System, mails: list[bytes], connections: int, rate: float = 0) -> list[float]:
     """Send mails from a process of its own; return when each was accepted (epoch seconds)."""
     with tempfile.NamedTemporaryFile(suffix=".mails") as f:
         pickle.dump(mails, f)

@@ -20,7 +20,7 @@ ZONE = Zone(
     {
         "example.test": [
             {"TXT": ["v=spf1 ", "-all"]},
-            {"TXT": "caf\u00e9 \\ \" ;"},
+            {"TXT": 'caf\u00e9 \\ " ;'},
             {"MX": [10, "mx.example.test"]},
             {"A": "192.0.2.1"},
             {"AAAA": "2001:db8::1"},
@@ -50,9 +50,7 @@ FAULTS = {
 }
 
 
-def _with(
-    check: Callable[[DnsServer, DnsResolver], Awaitable[_T]], timeout: float = 0.4
-) -> _T:
+def _with(check: Callable[[DnsServer, DnsResolver], Awaitable[_T]], timeout: float = 0.4) -> _T:
     async def run() -> _T:
         async with dns_server(ZONE, FAULTS) as server:
             return await check(server, DnsResolver(server.address, timeout=timeout))

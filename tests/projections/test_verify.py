@@ -5,7 +5,7 @@ import random
 import apsw
 import pytest
 
-from projections.mailbox.sqlite_rows import all_rows
+from projections.mailbox.sqlite_rows import plain_rows
 from projections.sums import sums_of
 from projections.verify import verify
 from tests.projections.kit import Kit
@@ -111,7 +111,7 @@ def test_text_whose_key_is_destroyed_meanwhile_is_no_difference(followed: Kit) -
 
 def test_sums_do_not_depend_on_the_order_of_rows_but_on_their_number(followed: Kit) -> None:
     connection = apsw.Connection(str(followed.versions.live_file()))
-    rows = [(0, row) for row in all_rows(connection)]
+    rows = list(plain_rows(connection))
     connection.close()
     shuffled = random.Random(1).sample(rows, len(rows))
     assert sums_of(rows) == sums_of(shuffled)

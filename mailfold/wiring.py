@@ -161,7 +161,7 @@ class House:
     @cached_property
     def intake(self) -> GroupIntake:
         """The way in for mail."""
-        made = GroupIntake(self.parts, self.keys, self.log)
+        made = GroupIntake(self.parts, self.keys, self.log, self.checkpoint)
         self._closers.append(made.close)
         return made
 
@@ -267,7 +267,7 @@ class House:
             "mailbox",
             MAILBOX_EVENTS,
             FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys),
+            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
             self.clock,
         )
         self._closers.append(made.close)
@@ -284,7 +284,7 @@ class House:
         """Return the consumer of a projection."""
         if name != "mailbox":
             raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake)
+        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 

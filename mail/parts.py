@@ -312,7 +312,10 @@ class _Scanner:
         while len(stack) - 1 > level:
             opened = stack.pop()
             self._unclosed(opened)
-            stack[-1].children.append(opened.close(end))
+            part = opened.close(end)
+            stack[-1].children.append(part)
+            # A header that a delimiter cut off reaches over the line end before it.
+            end = max(end, part.end)
 
 
 def _read_content_fields(opened: _Open) -> None:

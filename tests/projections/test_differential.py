@@ -12,27 +12,29 @@ from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
 from tests.contracts.projection_mailbox import everything
+from tests.model.driver import Driver
 from tests.model.histories import history
 from tests.model.naive import Naive
-from tests.model.stage_driver import StageDriver
+from tests.model.stage_rig import StageRig
 from tests.model.view import BoxView, Seen
 
 
 @pytest.mark.parametrize("seed", range(5000, 5020))
 def test_projection_and_model_agree(seed: int, tmp_path: Path) -> None:
     random = Random(seed)
-    driver, model = StageDriver(random), Naive()
+    rig = StageRig(random)
+    driver, model = Driver(rig), Naive()
     path = tmp_path / "views.db"
-    projection = SqliteMailboxProjection(path, driver.keys)
+    projection = SqliteMailboxProjection(path, rig.keys)
     reader = SqliteMailboxReader(lambda: path)
     folded = 0
     for step in history(seed):
-        driver.clock.now = step.now
+        rig.clock.now = step.now
         model.apply(step.commands, step.letters, step.secrets)
         driver.submit(step.commands, step.letters, step.secrets)
-        while folded < len(driver.events):
-            size = min(random.randint(1, 20), len(driver.events) - folded)
-            projection.apply(driver.events[folded : folded + size], always)
+        while folded < len(rig.recorded):
+            size = min(random.randint(1, 20), len(rig.recorded) - folded)
+            projection.apply(rig.recorded[folded : folded + size], always)
             folded += size
         for mailbox_id, view in model.view().items():
             _agree(reader, mailbox_id, view)

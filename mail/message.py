@@ -13,7 +13,15 @@ from mail.html import html_text
 from mail.parameters import parse_parameters
 from mail.parts import Part, parse
 from mail.subjects import base_subject
-from mail.text import Attachment, Bodies, attachments_of, bodies, part_text, snippet
+from mail.text import (
+    SNIPPET_CHARACTERS,
+    Attachment,
+    Bodies,
+    attachments_of,
+    bodies,
+    part_text,
+    snippet,
+)
 from mail.words import decode_header
 
 __all__ = ["MessageDigest", "base_subject", "decoded_headers", "digest", "message_ids"]
@@ -149,7 +157,11 @@ def _preview(raw: bytes, sorted_: Bodies) -> str:
         if part.content_type == "text/plain":
             text = part_text(raw, part)[:_PREVIEW]
         elif part.content_type == "text/html":
-            text = html_text(part_text(raw, part)[: 4 * _PREVIEW])
+            document = part_text(raw, part)
+            text = html_text(document[:_PREVIEW])
+            # The head of some documents is long, and all that the first stretch holds.
+            if len(text) < SNIPPET_CHARACTERS and len(document) > _PREVIEW:
+                text = html_text(document[: 8 * _PREVIEW])
         else:
             continue
         if text and not text.isspace():

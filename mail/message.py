@@ -30,6 +30,8 @@ _MESSAGE_ID = re.compile(rb"<([^<>]{1,1000})>")
 _SPACE = re.compile(rb"\s+")
 _PREVIEW = 16 * 1024
 """Characters of text that a snippet is made from; a snippet is far shorter."""
+_MAX_HEADER = 512 * 1024
+"""Octets of a header in which repeated destination fields are read."""
 _ADDRESSES = frozenset((b"from", b"to", b"cc"))
 
 
@@ -93,7 +95,7 @@ def _digest(raw: bytes, tree: Part) -> MessageDigest:
             if name in addresses:
                 # RFC 5322 section 4.5.3: repeated destinations count as one field; of repeated
                 # From fields, which no syntax allows, the first.
-                if name != b"from":
+                if name != b"from" and field.start < _MAX_HEADER:
                     addresses[name] += parse_addresses(field.value).mailboxes
             else:
                 first[name] = field.value

@@ -155,7 +155,7 @@ class InboundStage:
         judged: dict[str, Judgement] = {}
         contents: dict[str, Content] = {}
         for m in mails:
-            read = digest(m.raw)
+            read = to_record(message := digest(m.raw))
             verdict = found.get(m.received.mail_id)
             if verdict is None:
                 authenticated = unjudged.event(m.received, m.key, self._random)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.fuzz import ingress_targets, mail_formats
+from tests.fuzz import authentication, ingress_targets, mail_formats
 
 
 class Target(NamedTuple):
@@ -21,6 +21,6 @@ class Target(NamedTuple):
 
 TARGETS: dict[str, Target] = {
     name: Target(run, seeds)
-    for targets in (mail_formats.TARGETS, ingress_targets.TARGETS)
-    for name, (run, seeds) in targets.items()
+    for subject in (authentication, ingress_targets, mail_formats)
+    for name, (run, seeds) in subject.TARGETS.items()
 }

@@ -161,7 +161,7 @@ class House:
     @cached_property
     def intake(self) -> GroupIntake:
         """The way in for mail."""
-        made = GroupIntake(self.parts, self.keys, self.log)
+        made = GroupIntake(self.parts, self.keys, self.log, self.checkpoint)
         self._closers.append(made.close)
         return made
 
@@ -199,14 +199,17 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
+        from infra.dns.resolver import DnsResolver
         from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
         s = self.settings
+        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
         judge = BatchJudge(
-            dns_resolver(s),
+            resolver.resolve,
+            resolver.at_hand,
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -264,7 +267,7 @@ class House:
             "mailbox",
             MAILBOX_EVENTS,
             FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys),
+            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
             self.clock,
         )
         self._closers.append(made.close)
@@ -281,7 +284,7 @@ class House:
         """Return the consumer of a projection."""
         if name != "mailbox":
             raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake)
+        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 

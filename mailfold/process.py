@@ -32,6 +32,10 @@ class Stop:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._event.set()
 
+    def is_set(self) -> bool:
+        """Say whether it is time to stop."""
+        return self._event.is_set()
+
     def __call__(self) -> bool:
         """Say whether it is time to stop."""
         return self._event.is_set()
@@ -67,7 +71,11 @@ def run_async(inherited: Inherited, main: Callable[[asyncio.Event], Awaitable[No
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        when_supervisor_dies(inherited, lambda: loop.call_soon_threadsafe(stop.set))
+
+        def from_thread() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        when_supervisor_dies(inherited, from_thread)
         await main(stop)
 
     uvloop.run(body())

@@ -1,22 +1,20 @@
 """The only place that picks an adapter: settings in, the ports of a running house out.
 
-Everything is built when it is first asked for, so a command opens only what it needs.
+Everything is built when it is first asked for, and what is large to load is imported there, so a
+command opens only what it needs.
 """
 
 from __future__ import annotations
 
 import os
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
-
-from infra.dns.resolver import DnsResolver
-from streams.mailbox.sqlite import SqliteMailboxState
-from streams.mailbox.stage import MailboxStage
+from typing import TYPE_CHECKING, Any, Protocol
 
 from infra.barrier import from_environment
-from infra.directory.sql import SqlDirectory
 from infra.intake import GroupIntake
 from infra.limits.memory import MemoryLimits
 from infra.limits.none import NoLimits
@@ -28,6 +26,7 @@ from infra.ports import (
     EventLog,
     Lag,
     Limits,
+    Outcomes,
     TransactionalLog,
 )
 from infra.sqlite.connection import LOG
@@ -39,15 +38,29 @@ from infra.sqlite.lag import SqliteLag
 from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
-from mail.authentication.evaluate import AuthSettings
-from mail.authentication.resolution import ResolutionLimits, Resolve
-from mailfold.judge import BatchJudge
-from mailfold.settings import Settings
+from mailfold.settings import Settings, load
+from projections.consumer import CHANNEL as VIEWS
+from projections.consumer import Consumer
+from projections.mailbox.ports import MailboxReader
+from projections.mailbox.sqlite import SqliteMailboxProjection
+from projections.mailbox.sqlite_reader import SqliteMailboxReader
+from projections.mailbox.tables import FORMAT
+from projections.versions import Versions
 from schemas.fingerprint import Fingerprint
-from streams.inbound.stage import InboundStage
+from schemas.topics import MAILBOX_EVENTS
+from streams.mailbox.sqlite import SqliteMailboxState
 from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from infra.directory.sql import SqlDirectory
+    from ingress.mx.server import MxServer
+    from mail.authentication.resolution import Resolve
+    from streams.inbound.stage import InboundStage
+    from streams.mailbox.stage import MailboxStage
 
 
 class Runner(Protocol):
@@ -148,13 +161,15 @@ class House:
     @cached_property
     def intake(self) -> GroupIntake:
         """The way in for mail."""
-        made = GroupIntake(self.parts, self.keys, self.log)
+        made = GroupIntake(self.parts, self.keys, self.log, self.checkpoint)
         self._closers.append(made.close)
         return made
 
     @cached_property
     def directory(self) -> SqlDirectory:
         """Accounts, domains, aliases, tokens."""
+        from infra.directory.sql import SqlDirectory
+
         made = SqlDirectory(f"sqlite:///{self.settings.accounts_path}", self.clock)
         self._closers.append(made.close)
         return made
@@ -167,8 +182,8 @@ class House:
             return NoLimits()
         return MemoryLimits(
             {
-                "connections": s.limit_connections_per_client,
-                "messages": s.limit_messages_per_client,
+                "mx-connections": s.limit_connections_per_client,
+                "mx-messages": s.limit_messages_per_client,
                 "requests": s.limit_requests,
                 "searches": s.limit_searches,
                 "logins": s.limit_logins,
@@ -184,9 +199,17 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
+        from infra.dns.resolver import DnsResolver
+        from mail.authentication.evaluate import AuthSettings
+        from mail.authentication.resolution import ResolutionLimits
+        from mailfold.judge import BatchJudge
+        from streams.inbound.stage import InboundStage
+
         s = self.settings
+        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
         judge = BatchJudge(
-            DnsResolver(s.dns, timeout=s.dns_timeout).resolve,
+            resolver.resolve,
+            resolver.at_hand,
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -203,6 +226,8 @@ class House:
 
     def mailbox(self) -> MailboxStage:
         """Return the mailbox stage."""
+        from streams.mailbox.stage import MailboxStage
+
         return MailboxStage(
             state=self.mailbox_state,
             content=self.content,
@@ -224,10 +249,136 @@ class House:
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage."""
         return EmbeddedRunner(
-            self.stage(name), self.transactional_log, self.dead, self.clock, self.checkpoint
+            self.stage(name),
+            self.transactional_log,
+            self.dead,
+            self.clock,
+            self.checkpoint,
+            committed=lambda: self.wake.notify(f"stage.{name}"),
         )
+
+    # -- projections
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Versions of the mailbox projection."""
+        made = Versions(
+            self.settings.views_path / "mailbox.db",
+            "mailbox",
+            MAILBOX_EVENTS,
+            FORMAT,
+            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
+            self.clock,
+        )
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def reader(self) -> MailboxReader:
+        """Reads mailboxes."""
+        made = SqliteMailboxReader(self.versions.live_file)
+        self._closers.append(made.close)
+        return made
+
+    def projection_consumer(self, name: str) -> Consumer:
+        """Return the consumer of a projection."""
+        if name != "mailbox":
+            raise KeyError(name)
+        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
+
+    # -- doors and readers
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Outcomes of commands."""
+        return self.mailbox_state
+
+    def mx(self) -> MxServer:
+        """Return the MX."""
+        from ingress.mx.admission import BackPressure
+        from ingress.mx.server import MxServer, Options
+
+        s = self.settings
+        return MxServer(
+            Options(
+                hostname=s.hostname,
+                max_message_bytes=s.max_message_bytes,
+                max_recipients=s.limit_recipients,
+                max_connections=s.limit_connections,
+                max_connections_per_network=s.limit_connections,
+                max_errors=s.limit_errors,
+                max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
+                back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
+            ),
+            intake=self.intake,
+            directory=self.directory,
+            limits=self.limits,
+            lag=self.lag,
+            clock=self.clock,
+            random=self.random,
+            fingerprint=self.fingerprint,
+            tls=self._tls(),
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        from ingress.mx.certificate import generated, tls_context
+
+        s = self.settings
+        if s.tls_certificate is not None:
+            return tls_context(s.tls_certificate, s.tls_key or s.tls_certificate)
+        return tls_context(*generated(s.data, s.hostname))
+
+    def api(self) -> FastAPI:
+        """Return the REST application."""
+        from api.rest.app import create_app
+        from api.services import ApiSettings, Services
+
+        s = self.settings
+        return create_app(
+            Services(
+                directory=self.directory,
+                reader=self.reader,
+                log=self.log,
+                outcomes=self.outcomes,
+                keys=self.keys,
+                content=self.content,
+                parts=self.parts,
+                fingerprint=self.fingerprint,
+                wake=self.wake,
+                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                limits=self.limits,
+                lag=self.lag,
+                clock=self.clock,
+                random=self.random,
+                settings=ApiSettings(
+                    authserv_id=s.hostname, undelete_window=int(s.undelete_days * 86400)
+                ),
+            )
+        )
+
+    def prepare(self) -> None:
+        """Make the folders and files of the installation that are not there."""
+        s = self.settings
+        for folder in (s.data, s.views_path, s.parts_path, s.run_path):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.keys.secret()
+        self.log.end(MAILBOX_EVENTS)
+        self.directory.domains()
+
+
+@contextmanager
+def open_house(settings: Settings | None = None) -> Generator[House]:
+    """Yield the ports of the installation that the settings name; close them at the end."""
+    house = House(settings or load())
+    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        yield house
+    finally:
+        house.close()
 
 
 def dns_resolver(settings: Settings) -> Resolve:
     """Return what answers DNS questions. Raises ValueError for a list of servers it can't read."""
+    from infra.dns.resolver import DnsResolver
+
     return DnsResolver(settings.dns, timeout=settings.dns_timeout).resolve

@@ -7,9 +7,8 @@ never holds what a power cut takes back from the log.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Event
 
-from infra.ports import EventLog, Position, Reader, Record, Wake
+from infra.ports import Checkpoint, EngineDown, EventLog, Position, Reader, Record, Wake
 from projections.ports import Projection
 from projections.versions import Version, Versions
 
@@ -17,6 +16,9 @@ CHANNEL = "views"
 """Whoever waits for a projection to move listens here."""
 
 _CATCH_UP = 2000
+_IDLE = 1.0
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 5.0
 
 
 class AheadOfLog(Exception):
@@ -64,22 +66,42 @@ def fold_until(
 class Consumer:
     """Follows the topic of one projection; for one thread."""
 
-    def __init__(self, log: EventLog, versions: Versions, wake: Wake, *, batch: int = 500) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        versions: Versions,
+        wake: Wake,
+        *,
+        batch: int = 500,
+        checkpoint: Checkpoint = lambda _: None,
+    ) -> None:
         self._log = log
         self._versions = versions
         self._wake = wake
         self._batch = batch
+        self._checkpoint = checkpoint
         self._opened: dict[int, Projection] = {}
         self._reader: Reader | None = None
-        self._position: Position = {}
-        """Where the live version must stand, unless another process has moved it."""
+        self._position: Position | None = None
+        """Where the reader stands, as the live version tells it; None when it has read what was
+        not folded."""
 
-    def run(self, stop: Event) -> None:
-        """Fold until `stop` is set. Raises what `step` raises."""
+    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
+        """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
+
+        Raises what `step` raises, but EngineDown.
+        """
+        delay = _FIRST_PAUSE
         try:
             self._versions.expire()
-            while not stop.is_set():
-                self.step(1.0)
+            while not stopping():
+                try:
+                    self.step(_IDLE)
+                    delay = _FIRST_PAUSE
+                except EngineDown:
+                    self.close()
+                    pause(delay)
+                    delay = min(delay * 2, _LONGEST_PAUSE)
         finally:
             self.close()
 
@@ -91,24 +113,30 @@ class Consumer:
         """
         live, *kept = self._follow()
         projection = self._opened[live.version]
-        reader = self._reader_at(projection.position())
+        position = projection.position()
+        reader = self._reader_at(position)
         records = reader.poll(self._batch, timeout)
         if not records:
             return 0
-        before = projection.position()
+        before, self._position = position, None
+        at = self._checkpoint
+        at(f"{self._versions.name}-view.read")
 
         def still() -> bool:
+            at(f"{self._versions.name}-view.begun")
             return self._versions.live().version == live.version
 
         if not projection.apply(records, still):
             # Swapped while this batch was read: the version that is live now takes it.
             return 0
+        at(f"{self._versions.name}-view.committed")
         self._position = projection.position()
         # Only behind the live version: whoever reads the kept one after a roll-back, or has begun
         # a read before a swap, must not see a head that falls later.
         for version in kept:
-            self._follow_up(self._opened[version.version], before, records)
+            self._follow_up(self._opened[version.version], before, self._position, records)
         self._wake.notify(CHANNEL)
+        at(f"{self._versions.name}-view.told")
         return len(records)
 
     def close(self) -> None:
@@ -142,8 +170,10 @@ class Consumer:
         self._position = position
         return self._reader
 
-    def _follow_up(self, kept: Projection, before: Position, records: Sequence[Record]) -> None:
+    def _follow_up(
+        self, kept: Projection, before: Position, now: Position, records: Sequence[Record]
+    ) -> None:
         if behind(kept.position(), before):
-            fold_until(self._log, self._versions.source, kept, self._position)
+            fold_until(self._log, self._versions.source, kept, now)
         else:
             kept.apply(records, always)

@@ -87,10 +87,6 @@ class Projection(Protocol):
         """Yield the rows of a bucket, ordered by table, mailbox and key."""
         ...
 
-    def sealed_away(self, row: Row) -> bool:
-        """Say whether the key to the text of `row` is destroyed by now."""
-        ...
-
     def scrub(self) -> None:
         """Leave nothing that was deleted in any of the files."""
         ...

@@ -74,7 +74,7 @@ def _first(live: Projection, fresh: Projection, bucket: int) -> Difference | Non
         elif ours.values != theirs.values or (
             # A key may have been destroyed since the live version opened the seal; the Erased
             # that says so comes behind the position that is compared.
-            ours.text != theirs.text and (theirs.text or not live.sealed_away(theirs))
+            theirs.text and ours.text != theirs.text
         ):
             return Difference(ours.mailbox_id, ours.table, ours.key, "differs")
     return None

@@ -6,6 +6,7 @@ goes by deleting its file. Which one is live stands in a single row: changing it
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,10 @@ class NeedsRebuild(Exception):
     """The live version was written by other code than this; `mailfold projection rebuild` it."""
 
 
+class Dropped(Exception):
+    """A version was dropped while it was in the making; begin again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version of a projection, in its state since `since` (microseconds)."""
@@ -69,6 +74,7 @@ class Versions:
         self.name = name
         self.source = source
         self._path = path
+        self._scratch = f"{path.stem}-{name}-scratch-"
         self._format = format
         self._make = make
         self._clock = clock
@@ -145,25 +151,32 @@ class Versions:
                 if version.state == "building":
                     if version.format == self._format:
                         return version
-                    self._drop(connection, version)
+                    self._remove(connection, version)
             return self._add(connection, "building")
 
     def swap(self, version: Version) -> None:
-        """Make `version` live and keep what was; what was kept before is dropped."""
+        """Make `version` live and keep what was; what was kept before is dropped.
+
+        Raises Dropped when the version is not there any more.
+        """
         with self._catalogue(write=True) as connection:
-            for other in self._list(connection):
+            there = self._list(connection)
+            if version.version not in {v.version for v in there}:
+                raise Dropped(f"version {version.version} of projection {self.name} was dropped")
+            for other in there:
                 if other.version == version.version:
                     continue
                 if other.state == "live" and other.format == self._format:
                     self._set(connection, other, "previous")
                 elif other.state != "building":
-                    self._drop(connection, other)
+                    self._remove(connection, other)
             self._set(connection, version, "live")
 
     def drop(self, version: Version) -> None:
         """Delete a version that is not live, its file included."""
         with self._catalogue(write=True) as connection:
-            self._drop(connection, version)
+            if any(v.version == version.version for v in self._list(connection)[1:]):
+                self._remove(connection, version)
 
     def expire(self) -> None:
         """Drop what has been kept long enough."""
@@ -182,14 +195,20 @@ class Versions:
     @contextmanager
     def scratch(self) -> Generator[Projection]:
         """Open an empty version that is gone afterwards."""
-        path = self._path.with_name(f"{self._path.stem}-{self.name}-verify.db")
-        _delete(path)
+        self.sweep()
+        path = self._path.with_name(f"{self._scratch}{os.getpid()}.db")
         projection = self._make(path)
         try:
             yield projection
         finally:
             projection.close()
             _delete(path)
+
+    def sweep(self) -> None:
+        """Delete what `scratch` left behind in processes that died."""
+        for left in self._path.parent.glob(f"{self._scratch}*.db"):
+            if not _runs(left.stem.removeprefix(self._scratch)):
+                _delete(left)
 
     def close(self) -> None:
         """Give resources back."""
@@ -218,13 +237,11 @@ class Versions:
             (state, self._clock(), self.name, version.version),
         )
 
-    def _drop(self, connection: apsw.Connection, version: Version) -> None:
+    def _remove(self, connection: apsw.Connection, version: Version) -> None:
         connection.execute(
-            "delete from version where name = ? and version = ? and state <> 'live'",
-            (self.name, version.version),
+            "delete from version where name = ? and version = ?", (self.name, version.version)
         )
-        if connection.changes():
-            _delete(self.file(version))
+        _delete(self.file(version))
 
 
 def _open(path: Path) -> apsw.Connection:
@@ -235,6 +252,16 @@ def _open(path: Path) -> apsw.Connection:
     connection.execute("pragma synchronous = full")
     connection.execute(_TABLE)
     return connection
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _delete(path: Path) -> None:

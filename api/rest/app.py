@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI, Response
+from fastapi.routing import APIRoute
 
 from api.rest import (
     attachments,
@@ -42,6 +43,17 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+def methods_of(path: str) -> list[str]:
+    """Return the methods that a path takes."""
+    inner = path.removeprefix(PREFIX)
+    found = set[str]()
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(inner):
+                found.update(cast("set[str]", route.methods))
+    return sorted(found)
+
+
 def create_app(services: Services) -> FastAPI:
     """Return the application over `services`; nothing is opened before the first request."""
     context = Context(services, Progress(services.wake, services.channels), Threads(), Measures())
@@ -68,7 +80,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     # Where orchestrators look for them.
     app.include_router(health.router, include_in_schema=False)
-    errors.install(app)
+    errors.install(app, methods_of)
     app.add_middleware(
         Envelope,
         clock=services.clock,

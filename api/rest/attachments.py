@@ -10,11 +10,12 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.rest.context import Context, MessageId, Reading, context_of
-from api.rest.errors import ApiError, not_found
+from api.rest.context import REQUESTS, Context, MessageId, Reading, client_of, context_of
+from api.rest.errors import ApiError, not_found, rate_limited
 from api.rest.openapi import described
 from api.rest.opening import open_original
-from api.rest.parsed import part_of
+from api.rest.parsed import file_of
+from projections.mailbox.ports import MessageRow
 
 router = APIRouter(tags=["messages"])
 
@@ -39,7 +40,7 @@ async def attachment(
     """Redirect to a URL that is signed for 15 minutes."""
     services = caller.services
     row, _ = services.reader.get(caller.mailbox_id, message_id)
-    if row is None or all(p.section != attachment_id for p in row.attachments):
+    if row is None or not _may_have(row, attachment_id):
         raise not_found("attachment")
     expires = services.clock() // 1_000_000 + services.settings.signed_url_lifetime
     signature = await _signature(
@@ -67,6 +68,9 @@ async def content(
     """Return an attachment to the holder of a signed URL."""
     context = context_of(request)
     services = context.services
+    wait = services.limits.hit(REQUESTS, client_of(request))
+    if wait > 0:
+        raise rate_limited(wait)
     right = await _signature(context, mailbox, message_id, attachment_id, expires)
     # compare_digest on str takes ASCII alone.
     if not hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace")):
@@ -74,26 +78,29 @@ async def content(
     if services.clock() >= expires * 1_000_000:
         raise ApiError(403, "the URL has expired; get a new one")
     row, _ = services.reader.get(mailbox, message_id)
-    summary = (
-        next((p for p in row.attachments if p.section == attachment_id), None) if row else None
-    )
-    if row is None or summary is None:
+    if row is None:
         raise not_found("attachment")
     original = await context.threads.engines(open_original, services, row.mail_id)
-    part = await context.threads.parsing(part_of, original, attachment_id)
-    if part is None:
+    file = await context.threads.parsing(file_of, original, attachment_id)
+    if file is None:
         raise not_found("attachment")
-    media_type = summary.content_type.lower()
+    known = _MEDIA_TYPE.match(file.mime_type)
     return Response(
-        await context.threads.parsing(part.decoded, original),
-        media_type=media_type if _MEDIA_TYPE.match(media_type) else "application/octet-stream",
+        file.content,
+        media_type=file.mime_type if known else "application/octet-stream",
         headers={
-            "Content-Disposition": disposition(summary.filename),
+            "Content-Disposition": disposition(file.filename),
             # What a stranger sent must not act in the name of this host.
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "Cache-Control": "private, no-store",
         },
     )
+
+
+def _may_have(row: MessageRow, section: str) -> bool:
+    """Say whether the message has that attachment, as far as its digest tells."""
+    listed = any(p.section == section for p in row.attachments)
+    return listed or row.truncated or row.unreadable
 
 
 def disposition(filename: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -89,8 +89,11 @@ def error_reply(
     )
 
 
-def install(app: FastAPI) -> None:
-    """Let `app` answer every exception of ours and of the framework in this shape."""
+def install(app: FastAPI, methods_of: Callable[[str], Sequence[str]]) -> None:
+    """Let `app` answer every exception of ours and of the framework in this shape.
+
+    `methods_of` says which methods a path takes.
+    """
 
     async def api_error(request: Request, e: Exception) -> Response:
         assert isinstance(e, ApiError)
@@ -99,7 +102,11 @@ def install(app: FastAPI) -> None:
     async def http_error(request: Request, e: Exception) -> Response:
         assert isinstance(e, HTTPException)
         message = _FRAMEWORK.get(e.status_code) or str(e.detail)
-        return error_reply(request_id(request.scope), e.status_code, message, e.headers)
+        headers = dict(e.headers or {})
+        if e.status_code == 405:
+            # RFC 9110 section 15.5.6: all of them, where the framework names those of one route.
+            headers["Allow"] = ", ".join(methods_of(request.url.path))
+        return error_reply(request_id(request.scope), e.status_code, message, headers)
 
     async def bad_parameters(request: Request, e: Exception) -> Response:
         assert isinstance(e, RequestValidationError)

@@ -38,8 +38,9 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Return measures in the text format of Prometheus."""
     context = context_of(request)
+    lag = await context.threads.engines(context.services.lag.lag)
     return Response(
-        context.measures.text(context.services.lag.lag()),
+        context.measures.text(lag),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )
 

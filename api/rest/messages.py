@@ -12,9 +12,9 @@ from api.rest.context import Caller, MailboxId, MessageId, MinSeq, Reading, reac
 from api.rest.errors import invalid, not_found
 from api.rest.openapi import described
 from api.rest.opening import open_mail, shown
-from api.rest.parsed import body_of, headers_of
+from api.rest.parsed import apart, headers_of
 from api.rest.reply import SEQ_HEADER, reply
-from api.rest.shapes import Body, Full, Messages, Metadata, Minimal
+from api.rest.shapes import Attachment, Body, Full, Messages, Metadata, Minimal
 from api.rest.times import parse
 from projections.mailbox.ports import BadPageToken, MessageRow
 
@@ -104,11 +104,11 @@ async def get_message(
         return _rfc822(message, seq)
     if format == "metadata":
         return reply(_metadata(row, message), seq)
-    body = await _apart(caller, message)
+    body, attachments = await _apart(caller, message)
     full = Full(
         **_fields(_metadata(row, message)),
         body=body,
-        attachments=rows.attachments(row),
+        attachments=attachments,
         authentication=opened.authentication,
         spam=opened.spam,
     )
@@ -123,10 +123,10 @@ def _fields(shape: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(shape, name) for name in shape.__struct_fields__}
 
 
-async def _apart(caller: Caller, message: bytes) -> Body:
+async def _apart(caller: Caller, message: bytes) -> tuple[Body, list[Attachment]]:
     if len(message) < _BIG:
-        return body_of(message)
-    return await caller.context.threads.parsing(body_of, message)
+        return apart(message)
+    return await caller.context.threads.parsing(apart, message)
 
 
 def _rfc822(message: bytes, seq: int) -> Response:

@@ -99,6 +99,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
     )
+    for methods in made["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = _without_null(parameter["schema"])
     kinds = [k for k in _kinds(made) if k is not None]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     made["components"] = {
@@ -112,6 +116,13 @@ def document(app: FastAPI) -> dict[str, Any]:
         },
     }
     return made
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter; one that may be left out is never null in a URL."""
+    some = [s for s in schema.get("anyOf", []) if s != {"type": "null"}]
+    rest = {k: v for k, v in schema.items() if k not in ("anyOf", "title")}
+    return {**some[0], **rest} if len(some) == 1 else schema
 
 
 def _error(meaning: str) -> dict[str, Any]:

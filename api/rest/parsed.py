@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
-from api.rest.shapes import Body, Headers
-from mail.charsets import decode
+from api.rest.shapes import Attachment, Body, Headers
 from mail.fields import split_header
-from mail.parts import Part, parse
-from mail.words import decode_header
+from mail.message import decoded_headers
+from mail.parts import parse
+from mail.text import attachments, body_html, body_text
+
+
+class File(NamedTuple):
+    """An attachment with its octets, the transfer encoding undone."""
+
+    filename: str
+    mime_type: str
+    content: bytes
 
 
 def headers_of(raw: bytes) -> Headers:
     """Return the header fields, decoded, by name in lower case."""
-    found: dict[str, list[str]] = {}
-    for field in split_header(raw).fields:
-        found.setdefault(field.name.decode("ascii"), []).append(decode_header(field.value))
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+    found = decoded_headers(split_header(raw).fields)
+    return {name: values[0] if len(values) == 1 else list(values) for name, values in found.items()}
 
 
-def body_of(raw: bytes) -> Body:
-    """Return the text of a message: its first plain text and its first HTML to be shown inline."""
-    text: str | None = None
-    html: str | None = None
-    for part in _inline(parse(raw)):
-        if part.content_type == "text/plain" and text is None:
-            text = _text(part, raw)
-        elif part.content_type == "text/html" and html is None:
-            html = _text(part, raw)
-    return Body(text, html)
+def apart(raw: bytes) -> tuple[Body, list[Attachment]]:
+    """Return the text of a message, the HTML as its sender wrote it, and its attachments."""
+    tree = parse(raw)
+    files = [Attachment(a.section, a.filename, a.mime_type, a.size) for a in attachments(raw, tree)]
+    return Body(body_text(raw, tree), body_html(raw, tree)), files
 
 
-def part_of(raw: bytes, section: str) -> Part | None:
-    """Return the leaf with that IMAP part number, or None."""
-    for part in parse(raw).walk():
-        if part.section == section and section:
-            return part
-    return None
-
-
-def _inline(root: Part) -> Iterator[Part]:
-    """Yield the leaves that belong to this message, not to one that is attached to it."""
-    stack = [root]
-    while stack:
-        part = stack.pop()
-        if part.content_type.startswith("multipart/") and part.children:
-            stack.extend(reversed(part.children))
-        elif part.disposition != "attachment":
-            yield part
-
-
-def _text(part: Part, raw: bytes) -> str:
-    return decode(part.decoded(raw), part.charset or "").replace("\r\n", "\n")
+def file_of(raw: bytes, section: str) -> File | None:
+    """Return the attachment with that IMAP part number, or None."""
+    tree = parse(raw)
+    found = next((a for a in attachments(raw, tree) if a.section == section), None)
+    if found is None:
+        return None
+    part = next(p for p in tree.walk() if p.section == section)
+    return File(found.filename, found.mime_type, part.decoded(raw))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.rest.shapes import Address, Attachment, Label, Listed, Mailbox, Minimal, Quota
+from api.rest.shapes import Address, Label, Listed, Mailbox, Minimal, Quota
 from api.rest.shapes import Counts as CountsShape
 from api.rest.times import iso
 from infra.ports import Account
@@ -54,11 +54,6 @@ def listed(row: MessageRow) -> Listed:
 def addresses(people: Sequence[parts.Mailbox]) -> list[Address]:
     """Return people as the API names them."""
     return [Address(p.address, p.name) for p in people]
-
-
-def attachments(row: MessageRow) -> list[Attachment]:
-    """Return the attachments of a message."""
-    return [Attachment(p.section, p.filename, p.content_type, p.size) for p in row.attachments]
 
 
 def label(row: LabelRow) -> Label:

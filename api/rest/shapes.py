@@ -108,9 +108,12 @@ class Metadata(Listed):
 
 
 class Body(Shape):
-    """The text as sent; whoever shows the HTML sanitises it. null when there is none."""
+    """`text` is the plain text, or that of the HTML when there is none; `html` is as sent.
 
-    text: str | None
+    Whoever shows the HTML sanitises it.
+    """
+
+    text: str
     html: str | None
 
 

@@ -117,7 +117,7 @@ class Appender:
 
     def _made(self) -> Producer:
         milliseconds = int(self._connection.timeout * 1000)
-        return Producer(
+        producer = Producer(
             self._connection.settings(
                 enable_idempotence=True,
                 acks="all",
@@ -127,6 +127,13 @@ class Appender:
             ),
             logger=LOG,
         )
+        try:
+            # Known brokers first: else librdkafka asks for its producer id, finds none to ask,
+            # and tries again after half a second.
+            producer.list_topics(timeout=self._connection.timeout)
+        except KafkaException as e:
+            raise fault("append", e) from e
+        return producer
 
     def _replace(self, broken: Producer) -> None:
         """After a fatal error a producer is of no more use; the next append makes another."""

@@ -70,9 +70,12 @@ class KafkaLog:
     ) -> Reader:
         """A reader of a topic, or of some of its partitions. Raises EngineDown."""
         chosen = range(self.partitions(topic)) if partitions is None else partitions
-        return KafkaReader(
-            self.connection, self._translator, self.prefix + topic, topic, position, chosen
-        )
+        start = {p: position[p] for p in chosen if p in position}
+        if len(start) < len(chosen):
+            # librdkafka would look for the beginning itself, and take half a second for it.
+            begin = self.begin(topic)
+            start = {p: position.get(p, begin[p]) for p in chosen}
+        return KafkaReader(self.connection, self._translator, self.prefix + topic, topic, start)
 
     def writer(self, stage: str, partition: int) -> PartitionWriter:
         """Take over the outputs of a partition of a stage; see PartitionWriter.

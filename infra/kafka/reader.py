@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from infra.kafka.cluster import LOG, Connection
 from infra.kafka.faults import down
@@ -17,7 +17,7 @@ _AHEAD_KIB = 4096
 
 
 class KafkaReader:
-    """A reader of some partitions of a topic, in no consumer group."""
+    """A reader of those partitions of a topic that have a position, in no consumer group."""
 
     def __init__(
         self,
@@ -26,7 +26,6 @@ class KafkaReader:
         physical: str,
         topic: str,
         position: Position,
-        partitions: Collection[int],
     ) -> None:
         self._translator = translator
         self._topic = topic
@@ -43,16 +42,18 @@ class KafkaReader:
                 # The end of a partition tells of offsets that are no records.
                 enable_partition_eof=True,
                 queued_max_messages_kbytes=_AHEAD_KIB,
+                # When that is full, librdkafka would look again after a second.
+                fetch_queue_backoff_ms=10,
+                # A request that waits for one partition makes the others wait with it.
+                fetch_wait_max_ms=100,
             ),
             logger=LOG,
         )
-        self._consumer.assign(
-            [TopicPartition(physical, p, position.get(p, OFFSET_BEGINNING)) for p in partitions]
-        )
+        self._consumer.assign([TopicPartition(physical, p, o) for p, o in position.items()])
 
     @property
     def position(self) -> Position:
-        """Where the next record is read, for the partitions of which that is known."""
+        """Where the next record is read."""
         return dict(self._position)
 
     def poll(self, limit: int, timeout: float) -> Sequence[Record]:

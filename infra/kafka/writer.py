@@ -49,6 +49,9 @@ class PartitionWriter:
             logger=LOG,
         )
         try:
+            # Known brokers first: else librdkafka asks for its producer id, finds none to ask,
+            # and tries again after half a second.
+            self._producer.list_topics(timeout=self._timeout)
             self._producer.init_transactions(self._timeout)
         except KafkaException as e:
             del self._producer

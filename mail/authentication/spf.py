@@ -30,7 +30,14 @@ from mail.authentication.dns import (
 from mail.authentication.domains import DomainError, to_ascii, within
 from mail.authentication.reasons import Reason, in_words
 from mail.authentication.spf_macro import MacroError, MacroString, parse_explanation
-from mail.authentication.spf_record import Directive, SpfRecord, SpfSyntaxError, is_spf, parse_spf
+from mail.authentication.spf_record import (
+    Directive,
+    Qualified,
+    SpfRecord,
+    SpfSyntaxError,
+    is_spf,
+    parse_spf,
+)
 
 SpfResult: TypeAlias = Literal[
     "none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"
@@ -44,6 +51,12 @@ MAX_VOID_LOOKUPS = 2
 MAX_NAMES = 10
 """Hosts looked up for one "mx", and for one "ptr" or %{p} (RFC 7208 section 4.6.4)."""
 _LONGEST_EXPLANATION = 500
+_MEANING: dict[Qualified, str] = {
+    "pass": "the client may send mail for it",
+    "fail": "the client may not send mail for it",
+    "softfail": "the client probably may not send mail for it",
+    "neutral": "it says neither yes nor no",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +233,8 @@ class _CheckHost:
                 raise Missing((*missing.questions, *ahead)) from None
             if matched:
                 reason = Reason.SPF_MATCH
-                words = in_words(reason, ip=self._ip, term=directive.text, domain=domain)
+                facts = {"term": directive.text, "meaning": _MEANING[directive.result]}
+                words = in_words(reason, ip=self._ip, domain=domain, **facts)
                 return _Found(directive.result, reason, words, record.explanation, domain)
         # RFC 7208 section 6.1: redirect counts only when nothing matched; "all" always matches.
         if record.redirect is not None:

@@ -9,6 +9,7 @@ import click
 from mailfold.cli.events import describe
 from mailfold.cli.output import Failure, iso, json_option, listing
 from mailfold.wiring import open_house
+from streams.topology import STAGES
 
 
 @click.group()
@@ -61,5 +62,6 @@ def dead_retry(ids: tuple[int, ...], everything: bool) -> None:
         raise click.UsageError("name the ids, or --all")
     with open_house() as house:
         count = house.dead.retry(None if everything else ids)
-        house.wake_stages()
+        for stage in STAGES:
+            house.wake.notify(stage.source)
         click.echo(f"{count} to be tried again")

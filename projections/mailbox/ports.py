@@ -82,7 +82,8 @@ class Page:
     next_token: str | None
     """Asks for the page after this one; stays valid while mail arrives. None at the end."""
     estimate: int
-    """Number of messages of the query: exact for one label or none, else an upper bound."""
+    """Number of messages of the query: exact where a counter tells it (no label or one, now) or
+    the first page holds all, else a guess from the counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,8 @@ class MailboxReader(Protocol):
     ) -> tuple[Page, int]:
         """Return a page of the messages that are in all of `labels`, and the head.
 
-        Messages in SPAM or TRASH are left out unless `labels` names that label or `include_spam`
-        is set. `at` (microseconds) lists the mailbox as of the last event recorded until then.
+        Without labels it is all that is in neither SPAM nor TRASH, or all when `include_spam` is
+        set. `at` (microseconds) lists the mailbox as of the last event recorded until then.
         Raises BadPageToken.
         """
         ...

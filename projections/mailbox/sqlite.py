@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from infra.ports import KeyStore, Position, Record
+from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
 from projections.mailbox.fold import Fold, Opened, concerns
 from projections.mailbox.opening import open_seals
 from projections.mailbox.sqlite_load import load_mailbox, load_messages
-from projections.mailbox.sqlite_rows import all_rows, bucket_of
+from projections.mailbox.sqlite_rows import plain_rows, rows_of
 from projections.mailbox.sqlite_write import Writer
-from projections.mailbox.tables import connect, transaction
+from projections.mailbox.tables import connect, engine_errors, transaction
 from projections.ports import Row, RowSum, Unreadable
 from projections.sums import sums_of
 from schemas.codec import CodecError
@@ -29,9 +29,12 @@ _POSITION = (
 class SqliteMailboxProjection:
     """Writes one version. One thread at a time; any number of processes, one transaction each."""
 
-    def __init__(self, path: Path, keys: KeyStore) -> None:
+    def __init__(self, path: Path, keys: KeyStore, checkpoint: Checkpoint = lambda _: None) -> None:
         self._keys = keys
-        self._connection = connect(path)
+        self._checkpoint = checkpoint
+        self._path = path
+        with engine_errors(path):
+            self._connection = connect(path)
 
     def position(self) -> Position:
         """Return where the next record of mailbox.events is to be read."""
@@ -43,7 +46,8 @@ class SqliteMailboxProjection:
         """Fold records and the position behind them, in one transaction.
 
         Returns False, with nothing written, when `still()` is false inside the transaction.
-        Raises Unreadable for a record that can't be decoded, OutOfOrder for a seq that is skipped.
+        Raises Unreadable for a record that can't be decoded, OutOfOrder for a seq that is skipped,
+        EngineDown when the file can't be written.
         """
         # Decoding and opening come first: the write lock is held for what needs it.
         by_mailbox: dict[str, list[MailboxEvent]] = {}
@@ -57,12 +61,14 @@ class SqliteMailboxProjection:
             by_mailbox.setdefault(event.mailbox_id, []).append(event)
             ahead.append(event)
         opened = open_seals(ahead, self._keys)
-        with transaction(self._connection):
+        with engine_errors(self._path), transaction(self._connection):
             if not still():
                 return False
             if ahead:
                 self._fold(by_mailbox, opened)
+                self._checkpoint("mailbox-view.rows")
                 self._connection.executemany(_POSITION, list(position.items()))
+                self._checkpoint("mailbox-view.position")
         return True
 
     def _fold(self, by_mailbox: Mapping[str, Sequence[MailboxEvent]], opened: Opened) -> None:
@@ -81,11 +87,8 @@ class SqliteMailboxProjection:
     @contextmanager
     def hold(self) -> Generator[None]:
         """While held, nobody folds into this version, whatever process it is in."""
-        self._connection.execute("begin immediate")
-        try:
+        with engine_errors(self._path), transaction(self._connection):
             yield
-        finally:
-            self._connection.execute("rollback")
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -95,24 +98,22 @@ class SqliteMailboxProjection:
 
     def digest(self) -> Mapping[int, RowSum]:
         """Return the sum of each bucket that has rows."""
-        return sums_of((bucket_of(r.mailbox_id), r) for r in all_rows(self._connection))
+        return sums_of(plain_rows(self._connection))
 
     def rows(self, bucket: int) -> Iterator[Row]:
         """Yield the rows of a bucket, ordered by table, mailbox and key."""
-        return all_rows(self._connection, {bucket})
-
-    def sealed_away(self, row: Row) -> bool:
-        """Say whether the key to the text of `row` is destroyed by now."""
-        owner = str(row.key[0]) if row.table == "message" else row.mailbox_id
-        return not self._keys.get([owner])
+        return rows_of(self._connection, bucket)
 
     def scrub(self) -> None:
         """Leave nothing that was deleted in file or write-ahead log.
 
         secure_delete has overwritten it in the pages; the checkpoint brings these to the file and
-        cuts the log off.
+        cuts the log off. Raises EngineDown when a reader is in the way all the time.
         """
-        self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        with engine_errors(self._path):
+            found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if found is None or found[0]:
+            raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")
 
     def close(self) -> None:
         """Close the file."""

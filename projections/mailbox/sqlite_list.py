@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import apsw
 
 from projections.mailbox.paging import Place, Query
 from projections.mailbox.state import Label, MailboxState
+from projections.mailbox.tables import Value
 from schemas.labels import ALL, SPAM, TRASH
 
 _MATCH = (
@@ -17,6 +18,13 @@ _MATCH = (
 
 Listed = tuple[int, bytes, int]
 """internal date, message_id, row of the message."""
+
+
+class Then(NamedTuple):
+    """A seq of the past and when it was recorded."""
+
+    seq: int
+    recorded_at: int
 
 
 def labels_at(mailbox: MailboxState, seq: int | None) -> dict[str, Label]:
@@ -31,15 +39,16 @@ def labels_at(mailbox: MailboxState, seq: int | None) -> dict[str, Label]:
 
 
 def _plan(query: Query, labels: dict[str, Label]) -> tuple[Sequence[Label], Sequence[Label]] | None:
-    """Return labels whose messages are listed, and labels in all of which they must be too."""
+    """Return labels whose messages are listed, and labels in all of which they must be too.
+
+    None when a label that is asked for does not exist.
+    """
     if query.labels:
-        wanted = set(query.labels)
-        # SPAM and TRASH are left out unless asked for; ALL holds what is in neither of them.
-        if not query.include_spam and not wanted & {SPAM, TRASH}:
-            wanted.add(ALL)
-        if not wanted <= labels.keys():
+        # What is in SPAM or TRASH has no other label, so asking for one leaves these two out.
+        if not query.labels <= labels.keys():
             return None
-        first, *others = sorted((labels[w] for w in wanted), key=lambda x: (x.total, x.number))
+        wanted = [labels[label_id] for label_id in query.labels]
+        first, *others = sorted(wanted, key=lambda x: (x.total, x.number))
         return [first], others
     sources = (ALL, SPAM, TRASH) if query.include_spam else (ALL,)
     return [labels[s] for s in sources if s in labels], []
@@ -49,25 +58,30 @@ def list_messages(
     connection: apsw.Connection,
     mailbox: MailboxState,
     query: Query,
-    seq: int | None,
+    then: Then | None,
     behind: Place,
     limit: int,
 ) -> tuple[list[Listed], int]:
     """Return up to `limit` messages behind a place, and the estimate of their number.
 
-    `seq` None lists what is there now, else what was there as of that seq.
+    `then` None lists what is there now, else what was there then.
     """
+    seq = None if then is None else then.seq
+    newest = behind.internal_date
+    if then is not None:
+        # What came later stands first in the order; there is no need to walk over it.
+        newest = min(newest, then.recorded_at + mailbox.ahead)
     plan = _plan(query, labels_at(mailbox, seq))
     if plan is None or not plan[0]:
         return [], 0
     sources, others = plan
     parts: list[str] = []
-    bindings: list[apsw.Binding] = []
+    bindings: list[Value] = []
     for label in sources:
         for table in ("placed",) if seq is None else ("placed", "past_placed"):
             text, bound = _part(table, label, others, seq)
             parts.append(text)
-            bindings += [mailbox.row, label.number, behind.internal_date, behind.internal_date]
+            bindings += [mailbox.row, label.number, newest, behind.internal_date]
             bindings += [behind.message_id, *bound]
     # A union drops what is listed under two labels; SQLite merges its parts in the order of
     # their keys and stops at the limit.
@@ -82,12 +96,12 @@ def list_messages(
 
 def _part(
     table: str, label: Label, others: Sequence[Label], seq: int | None
-) -> tuple[str, list[apsw.Binding]]:
+) -> tuple[str, list[Value]]:
     text = (
         f"select p.internal_date, p.id, p.message from {table} p where p.mailbox = ?"
         " and p.label = ? and p.internal_date <= ? and (p.internal_date < ? or p.id > ?)"
     )
-    bound: list[apsw.Binding] = []
+    bound: list[Value] = []
     if seq is not None:
         text += f" and {_then('p', table)}"
         bound += [seq] if table == "placed" else [seq, seq]

@@ -12,7 +12,7 @@ from projections.mailbox.opening import unpack
 from projections.mailbox.ports import FeedEntry, MessageRow
 from projections.mailbox.sqlite_load import unpack_placements
 from projections.mailbox.state import Label, MailboxState
-from projections.mailbox.tables import NOW
+from projections.mailbox.tables import NOW, Value
 from schemas.identity import from_bytes
 from schemas.labels import ALL, FLAGGED, SEEN
 from schemas.parts import Digest, Source, Verdict
@@ -142,7 +142,7 @@ class Shower:
 FEED_COLUMNS = "f.seq, f.type, f.recorded_at, f.occurred_at, f.event_id, m.id, m.mail_id, f.detail"
 
 
-def feed_entry(columns: tuple[apsw.SQLiteValue, ...]) -> FeedEntry:
+def feed_entry(columns: tuple[Value, ...]) -> FeedEntry:
     """Return the entry in a row of FEED_COLUMNS."""
     seq, kind, recorded_at, occurred_at, event_id, message_id, mail_id, packed = cast(
         "tuple[int, str, int, int, bytes | None, bytes | None, bytes | None, bytes]", columns

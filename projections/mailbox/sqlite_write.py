@@ -9,10 +9,11 @@ import msgspec
 
 from projections.mailbox.sqlite_load import pack_placements
 from projections.mailbox.state import NOT_STORED, Changes, Label, MailboxState, Message
+from projections.mailbox.tables import Value
 from schemas.identity import to_bytes
 
 _pack = msgspec.msgpack.Encoder().encode
-_Values = tuple[apsw.SQLiteValue, ...]
+_Values = tuple[Value, ...]
 
 _FORGET = (
     "delete from past_placed where mailbox = ?1 and internal_date = ?2 and id = ?3"
@@ -23,9 +24,9 @@ _BLANK = (
     " where message = ?"
 )
 _MAILBOX = (
-    "insert into mailbox values (?,?,?,?,?,?) on conflict(row) do update set"
+    "insert into mailbox values (?,?,?,?,?,?,?) on conflict(row) do update set"
     " head = excluded.head, messages = excluded.messages, unread = excluded.unread,"
-    " size = excluded.size"
+    " size = excluded.size, ahead = excluded.ahead"
 )
 _LABEL = "insert or replace into label values (?,?,?,?,?,?,?,?,?,?)"
 _NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -115,6 +116,7 @@ class Writer:
                 mailbox.messages,
                 mailbox.unread,
                 mailbox.size,
+                mailbox.ahead,
             )
         )
         self._labels.extend(_label(box, x) for x in mailbox.labels.values() if x.changed)

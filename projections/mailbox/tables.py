@@ -8,6 +8,11 @@ from pathlib import Path
 
 import apsw
 
+from infra.ports import EngineDown
+
+Value = bytes | str | int | float | None
+"""What a column holds."""
+
 FORMAT = 1
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
@@ -26,7 +31,8 @@ create table mailbox(
   head integer not null,
   messages integer not null,
   unread integer not null,
-  size integer not null
+  size integer not null,
+  ahead integer not null
 );
 
 create table label(
@@ -157,6 +163,25 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
             execute(_TABLES)
             execute(f"pragma user_version = {FORMAT}")
     return connection
+
+
+_DOWN = (
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.IOError,
+    apsw.FullError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+)
+
+
+@contextmanager
+def engine_errors(path: Path) -> Generator[None]:
+    """Raise EngineDown for what may pass by itself; any other error is one of ours."""
+    try:
+        yield
+    except _DOWN as e:
+        raise EngineDown(f"{path.name}: {type(e).__name__}") from e
 
 
 @contextmanager

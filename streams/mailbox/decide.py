@@ -57,9 +57,11 @@ def _define(ws: WorkingSet, command: c.Command, prepared: Prepared, pen: Pen) ->
 def judge(ws: WorkingSet, command: c.Command, prepared: Prepared, now: int) -> list[Draft]:
     """Decide a command, fold what it comes to into `ws`, and leave its outcome there.
 
-    A command that was judged before comes to nothing. Raises Poison.
+    A command that was judged before comes to nothing, and its outcome is kept for another day.
+    Raises Poison.
     """
     if ws.outcomes[command.command_id] is not None:
+        ws.touched.outcomes.add(command.command_id)
         return []
     decision = decide(ws, command, prepared, now)
     for draft in decision.drafts:

@@ -88,8 +88,11 @@ class EmbeddedRunner:
         clock: Clock,
         checkpoint: Checkpoint = lambda _: None,
         group: str | None = None,
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`committed` is called after each batch, for those who wait for outcomes."""
         self._stage = stage
+        self._committed = committed
         self._log = log
         self._dead = dead
         self._clock = clock
@@ -110,6 +113,8 @@ class EmbeddedRunner:
             retried = retry(self._stage, self._dead, self._host, self._clock())
             batch = self._reader.poll(BATCH, timeout)
             process(self._stage, batch, self._dead, self._host)
+            if batch or retried:
+                self._committed()
         except EngineDown:
             self._reader.close()
             self._reader = self._from_committed()

@@ -7,6 +7,8 @@ Only an engine that is down goes up to the runner, which tries the same batch ag
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -15,6 +17,8 @@ from infra.ports import DeadLetter, DeadLetters, EngineDown, Fenced, Output, Rec
 from streams.stage import Poison, Stage
 
 P = TypeVar("P")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ def error_code(error: Exception) -> str:
     return error.code if isinstance(error, Poison) else f"internal:{type(error).__name__}"
 
 
+def tell(stage: str, error: Exception) -> None:
+    """Log where a record failed: code and place, never the error's text, which may hold content."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
+    logger.error("stage %s: %s at %s", stage, error_code(error), where)
+
+
 def process(stage: Stage[P], batch: Sequence[Record], dead: DeadLetters, host: Host) -> int:
     """Take `batch` through `stage` and return the number of outputs.
 
@@ -67,6 +78,7 @@ def process(stage: Stage[P], batch: Sequence[Record], dead: DeadLetters, host: H
         if len(ready) <= 1:
             if not ready:
                 raise
+            tell(stage.name, e)
             parked = [Parked(r, error_code(e) if r is ready[0] else "") for r in batch]
             return len(host.commit(stage, None, parked, batch, None))
     # The half must split what is ready, or records that only wait would be halved for ever.
@@ -91,6 +103,7 @@ def retry(stage: Stage[P], dead: DeadLetters, host: Host, now: int) -> int:
         except (EngineDown, Fenced):
             raise
         except Exception as e:  # noqa: BLE001 (it stays a dead letter)
+            tell(stage.name, e)
             failed.add(letter.record.key)
             dead.failed(letter.id, error_code(e), now)
     return done

@@ -26,6 +26,7 @@ from infra.ports import (
     Record,
     Refusal,
 )
+from mail.segments import split
 from projections.mailbox.ports import (
     BadPageToken,
     FeedEntry,
@@ -398,11 +399,10 @@ class FakeLog:
 
 
 class FakeStore:
-    """Content and parts."""
+    """Content of mails."""
 
     def __init__(self) -> None:
         self.contents: dict[str, Content] = {}
-        self.parts: dict[bytes, bytes] = {}
 
     def put(self, contents: Mapping[str, Content]) -> Mapping[str, Content]:
         return {k: self.contents.setdefault(k, v) for k, v in contents.items()}
@@ -412,11 +412,18 @@ class FakeStore:
 
 
 class FakeParts:
+    """Large parts by name."""
+
+    def __init__(self) -> None:
+        self.parts: dict[bytes, bytes] = {}
+
     def put(self, mail_id: str, parts: Mapping[bytes, bytes]) -> None:
-        raise AssertionError("the API stores no parts")
+        self.parts.update(parts)
 
     def get(self, name: bytes) -> bytes:
-        raise PartMissing(name.hex())
+        if name not in self.parts:
+            raise PartMissing(name.hex())
+        return self.parts[name]
 
 
 class House:
@@ -425,6 +432,7 @@ class House:
     def __init__(self, limits: Mapping[str, int] = {}, **settings: Any) -> None:
         self.clock, random = FakeClock(), FakeRandom()
         self.keys, self.wake, self.store = FakeKeys(), FakeWake(), FakeStore()
+        self.parts = FakeParts()
         self.directory = FakeDirectory(self.clock)
         self.boxes = FakeMailboxes(self.clock, self.keys)
         self.log = FakeLog(self.boxes, self.wake, self.clock)
@@ -436,7 +444,7 @@ class House:
             outcomes=self.boxes,
             keys=self.keys,
             content=self.store,
-            parts=FakeParts(),
+            parts=self.parts,
             fingerprint=FINGERPRINT,
             wake=self.wake,
             channels=(STAGE, VIEW),
@@ -558,6 +566,8 @@ class House:
     def _content(self, mail_id: str, raw: bytes, mailboxes: list[str]) -> None:
         key, now = self.keys.ensure([mail_id])[mail_id], self.clock()
         ids = {k: derived(k, mail_id) for k in ("received", "authenticated", "scored")}
+        cut = split(raw)
+        self.parts.put(mail_id, {FINGERPRINT.part(p.name): p.data for p in cut.parts})
         received = Received(
             event_id=ids["received"],
             mail_id=mail_id,
@@ -576,7 +586,7 @@ class House:
                     helo="h",
                     reverse_path="bob@other.test",
                     forward_paths=["canary@example.test"],
-                    skeleton=raw,
+                    skeleton=cut.skeleton,
                 ),
                 key,
                 ids["received"],

@@ -86,7 +86,10 @@ def test_a_challenge_comes_with_401(house: House) -> None:
 
 
 def test_405_names_the_methods_that_work(house: House) -> None:
-    assert "GET" in house.call("PUT", "/mailboxes").headers["allow"]
+    assert house.call("PUT", "/mailboxes").headers["allow"] == "GET"
+    assert house.call("PUT", f"/messages/{NONE}").headers["allow"] == "DELETE, GET"
+    answer = house.call("PUT", "/mailboxes/me/labels/x")
+    assert answer.headers["allow"] == "DELETE, PATCH"
 
 
 @pytest.mark.parametrize("chunked", [False, True])

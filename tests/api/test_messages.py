@@ -124,7 +124,8 @@ def test_full_is_the_default_and_has_all(house: House) -> None:
     assert found == house.get(f"/messages/{m}?format=full").json()
     assert found["body"] == {"text": "café", "html": "<p>caf&eacute;"}
     assert found["attachments"] == [
-        {"id": "3", "filename": "a.txt", "mimeType": "text/plain", "size": 5}
+        {"id": "2", "filename": "", "mimeType": "message/rfc822", "size": 28},
+        {"id": "3", "filename": "a.txt", "mimeType": "text/plain", "size": 5},
     ]
     assert found["authentication"] == {
         "spf": {"result": "pass", "domain": "other.test", "reason": "192.0.2.1 may send"},
@@ -156,7 +157,20 @@ def test_original_is_what_came_and_raw_has_our_trace_on_top(house: House, raw: b
 
 def test_a_large_message_is_taken_apart_too(house: House) -> None:
     m = house.deliver(house.ada, b"Subject: x\r\n\r\n" + b"y" * 100_000)
+    assert house.parts.parts
     assert len(house.get(f"/messages/{m}").json()["body"]["text"]) == 100_000
+
+
+def test_a_message_without_its_large_part_is_404(house: House) -> None:
+    m = house.deliver(house.ada, b"Subject: x\r\n\r\n" + b"y" * 100_000)
+    house.parts.parts.clear()
+    assert house.get(f"/messages/{m}").status_code == 404
+
+
+def test_html_alone_gives_its_text_too(house: House) -> None:
+    m = house.deliver(house.ada, b"Content-Type: text/html\r\n\r\n<p>a <b>b</b>")
+    body = house.get(f"/messages/{m}").json()["body"]
+    assert (body["text"].strip(), body["html"]) == ("a b", "<p>a <b>b</b>")
 
 
 def test_a_message_whose_content_is_erased_is_404(house: House) -> None:

@@ -60,6 +60,12 @@ def test_every_parameter_of_a_path_is_described(document: Any) -> None:
         assert operation["description"], (method, path)
 
 
+def test_no_parameter_may_be_null(document: Any) -> None:
+    for method, path, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert "null" not in str(parameter["schema"]), (method, path, parameter["name"])
+
+
 def test_every_error_is_described_in_its_shape(document: Any) -> None:
     shape = {"$ref": "#/components/schemas/Error"}
     for method, path, operation in operations(document):

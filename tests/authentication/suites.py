@@ -1,19 +1,16 @@
-"""Where the public test suites are: data that is not part of the project."""
+"""The public test suites of the corpora, for modules that read their cases when collected."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.corpora import corpora, corpora_root
 
 
 def suite(name: str) -> Path:
-    """Return the folder `name` of the corpora; skip the test module when it is not there."""
-    base = Path(os.environ.get("MAILFOLD_CORPORA", _ROOT.parent / "shared" / "corpora"))
-    folder = base / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there", allow_module_level=True)
-    return folder
+    """Return the folder `name` of the corpora; skip the module when there are no corpora."""
+    if not corpora_root().is_dir():
+        pytest.skip(f"no corpora in {corpora_root()}", allow_module_level=True)
+    return corpora(name)

@@ -7,6 +7,8 @@ import time
 import uuid
 from pathlib import Path
 
+from confluent_kafka import Consumer, TopicPartition
+
 from infra.kafka.cluster import Connection
 from infra.kafka.log import KafkaLog
 from infra.ports import Clock, Output
@@ -43,6 +45,21 @@ def same_log(log: KafkaLog, folder: Path, clock: Clock) -> KafkaLog:
     """The log as another process has it."""
     registry = FileRegistry(folder / "schemas.json")
     return KafkaLog(log.connection, registry, clock, log.prefix)
+
+
+def raw(log: KafkaLog, kafka: str, topic: str) -> list[tuple[bytes, dict[str, bytes]]]:
+    """Values and headers as any other client sees them."""
+    count = sum(log.end(topic).values())
+    if count == 0:
+        return []
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "raw"})
+    try:
+        physical = log.prefix + topic
+        consumer.assign([TopicPartition(physical, p, 0) for p in range(PARTITIONS)])
+        messages = consumer.consume(count, 20)
+        return [(m.value(), dict(m.headers())) for m in messages]
+    finally:
+        consumer.close()
 
 
 _counter = itertools.count()

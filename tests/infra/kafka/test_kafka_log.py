@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from infra.engines.kafka import KafkaBroker
 from infra.kafka.log import KafkaLog
@@ -29,6 +29,7 @@ from tests.infra.kafka.log_kit import (
     command,
     key,
     new_log,
+    raw,
     same_log,
     system_clock,
 )
@@ -80,18 +81,6 @@ def eventually(log: KafkaLog, names: list[str]) -> bool:
         if [r.decode().actor for r in read_all(log)] == names:
             return True
     return False
-
-
-def raw(log: KafkaLog, kafka: str, topic: str) -> list[tuple[bytes, dict[str, bytes]]]:
-    """Values and headers as any other client sees them."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "raw"})
-    try:
-        physical = log.prefix + topic
-        consumer.assign([TopicPartition(physical, p, 0) for p in range(PARTITIONS)])
-        messages = consumer.consume(sum(log.end(topic).values()), 20)
-        return [(m.value(), dict(m.headers())) for m in messages]
-    finally:
-        consumer.close()
 
 
 def test_every_topic_is_made_with_its_dead_letters_once(log: KafkaLog) -> None:

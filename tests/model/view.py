@@ -1,0 +1,36 @@
+"""What a reader of mailboxes can see, in the form in which model and product are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Seen:
+    """A message as listed: its UID in each label, its flags."""
+
+    labels: dict[str, int]
+    flags: frozenset[str]
+
+
+@dataclass
+class BoxView:
+    """One mailbox. `threads` groups all messages ever delivered; `history` has an entry a seq."""
+
+    seq: int = 0
+    messages: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    threads: frozenset[frozenset[str]] = frozenset()
+    expunged: dict[str, int] = field(default_factory=dict[str, int])
+    erased: frozenset[str] = frozenset()
+    labels: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    filters: frozenset[str] = frozenset()
+    taught: dict[str, str] = field(default_factory=dict[str, str])
+    retries: dict[str, str] = field(default_factory=dict[str, str])
+    history: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    outcomes: dict[str, tuple[int, tuple[tuple[str, str], ...]]] = field(
+        default_factory=dict[str, tuple[int, tuple[tuple[str, str], ...]]]
+    )
+
+
+ModelView = dict[str, BoxView]
+"""Mailboxes by identifier."""

@@ -153,6 +153,11 @@ DIFFERENCES: dict[tuple[str, str], tuple[str, str, str]] = {
         "",
         HIDDEN,
     ),
+    (LKML, 'TO "list"'): (
+        "73",
+        "",
+        INSIDE,
+    ),
     (LKML, 'SUBJECT "re:"'): (
         "201",
         "",

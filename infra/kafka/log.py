@@ -98,9 +98,28 @@ class KafkaLog:
             instance,
         )
 
-    def received(self, message: Received, topic: str) -> Record:
-        """What another client received of a topic, as a record."""
+    def received(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header] | None,
+        timestamp: int,
+    ) -> Record:
+        """What any client received of a topic, as a record; `timestamp` in milliseconds."""
+        message = Received(partition, offset, key, value, headers, timestamp)
         return self._translator.received(message, topic)
+
+    def physical(self, name: str) -> str:
+        """Kafka's name of a topic or group."""
+        return self.prefix + name
+
+    @property
+    def servers(self) -> Sequence[str]:
+        """Where the brokers are, `host:port`."""
+        return self.connection.servers.split(",")
 
     def writer(self, stage: str, partition: int) -> PartitionWriter:
         """Take over the outputs of a partition of a stage; see PartitionWriter.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +19,7 @@ from infra.sqlite.file import SqliteFile
 from infra.sqlite.progress import SqliteProgress
 from schemas.topics import MAILBOX_COMMANDS, MAILBOX_EVENTS
 from streams.runners.consumer import ConsumerRunner
+from streams.runners.faust import FaustRunner, FaustSettings
 from streams.runners.partition_host import PartitionHost
 from tests.contracts.runners import Killed
 from tests.contracts.toy_sqlite import SqliteToyState
@@ -73,6 +76,32 @@ class DrivenConsumer:
         self._runner.step(0.1)
 
     def die(self) -> None:
+        self._runner.close()
+
+
+class DrivenFaust:
+    """Faust in a thread of its own."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._died: list[BaseException] = []
+        self._stop = threading.Event()
+        settings = FaustSettings(bench.file.path.parent / "faust", commit_interval=0.2)
+        self._runner = FaustRunner(
+            bench.host, bench.log, settings, bench.checkpoint, die=self._died.append
+        )
+        self._thread = threading.Thread(
+            target=self._runner.run, args=(self._stop.is_set, self._stop.wait)
+        )
+        self._thread.start()
+
+    def step(self) -> None:
+        time.sleep(0.05)
+        if self._died:
+            raise self._died[0]
+
+    def die(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE)
         self._runner.close()
 
 

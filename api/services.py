@@ -32,8 +32,8 @@ class ApiSettings:
     """How long an expunged message can be restored."""
     token_lifetime: int = 30 * 24 * 3600
     """How long the token of a login is good."""
-    max_body_bytes: int = 25 * 1024 * 1024
-    """The largest request."""
+    max_body_bytes: int = 1024 * 1024
+    """The largest request; the largest that is asked for, 1,000 identifiers, has 40 kB."""
     wait: float = 2.0
     """How long a call waits for its own effect, and a read for `minSeq`."""
     signed_url_lifetime: int = 15 * 60

@@ -9,7 +9,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from infra.ports import Arrival, EngineDown, EventLog, KeyStore, KeyTaken, PartStore
+from infra.ports import (
+    Arrival,
+    Checkpoint,
+    EngineDown,
+    EventLog,
+    KeyStore,
+    KeyTaken,
+    PartStore,
+)
 
 _LARGEST_BATCH = 200
 _LARGEST_BYTES = 8 * 1024 * 1024
@@ -36,11 +44,18 @@ class GroupIntake:
     Received that can't be read.
     """
 
-    def __init__(self, parts: PartStore, keys: KeyStore, log: EventLog) -> None:
+    def __init__(
+        self,
+        parts: PartStore,
+        keys: KeyStore,
+        log: EventLog,
+        checkpoint: Checkpoint = lambda _: None,
+    ) -> None:
         """Start the thread; the stores are used by it alone from now on."""
         self._parts = parts
         self._keys = keys
         self._log = log
+        self._checkpoint = checkpoint
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -88,11 +103,13 @@ class GroupIntake:
                     item = self._queue.get_nowait()
                 except queue.Empty:
                     break
-            self._take(batch)
+            if batch:
+                self._take(batch)
 
     def _take(self, batch: Sequence[_Waiting]) -> None:
         results: list[tuple[_Waiting, BaseException | None]] = []
         stored: list[_Waiting] = []
+        self._checkpoint("intake.taken")
         for w in batch:
             # A session that is gone has had no 250, so its client sends the mail again.
             if w.future.cancelled():
@@ -120,8 +137,11 @@ class GroupIntake:
             arrival = w.arrival
             if keys.setdefault(arrival.mail_id, arrival.key) != arrival.key:
                 raise KeyTaken([arrival.mail_id])
+        self._checkpoint("intake.parts")
         self._keys.put(keys)
+        self._checkpoint("intake.keys")
         self._log.append([w.arrival.received for w in batch])
+        self._checkpoint("intake.received")
 
     def _attempt(self, call: Callable[[], None]) -> BaseException | None:
         try:

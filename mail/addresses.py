@@ -57,7 +57,7 @@ _DOT_ATOM = re.compile(rf"{ATEXT}++(?:\.{ATEXT}++)*+\Z")
 # The two forms that nearly all mail uses: `Name <local@domain>` and `local@domain`.
 _COMMON = re.compile(
     rf'[ \t]*+(?:(?:"([^"\\\r\n\x00-\x1f\x7f]*+)"|((?:{ATEXT}++[ \t.]*+)*+))[ \t]*+<)?'
-    rf"({ATEXT}++(?:\.{ATEXT}++)*+@{ATEXT}++(?:\.{ATEXT}++)*+)(>?)[ \t]*+\Z"
+    rf"({ATEXT}++(?:\.{ATEXT}++)*+@{ATEXT}++(?:\.{ATEXT}++)*+)(>?)[ \t]*+(?:,(?:\r?\n)?|\Z)"
 )
 _SPACES = re.compile(r"[ \t]+")
 _TO_QUOTE = re.compile(r'(["\\])')
@@ -75,12 +75,17 @@ def parse_addresses(value: bytes | str) -> AddressList:
     RFC 822 had phrases. Encoded words are decoded in names after parsing only.
     """
     text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
-    m = _COMMON.match(text)
-    if m is not None:
+    common: list[Mailbox] = []
+    pos, size = 0, len(text)
+    while (m := _COMMON.match(text, pos)) is not None:
         quoted, phrase, address, close = m.groups()
-        if (quoted is None and phrase is None) == (close == ""):
-            name = phrase.rstrip(" \t") if quoted is None and phrase else (quoted or "")
-            return AddressList((Mailbox(_display(name), address),))
+        if (quoted is None and phrase is None) != (close == ""):
+            break
+        name = phrase.rstrip(" \t") if quoted is None and phrase else (quoted or "")
+        common.append(Mailbox(_display(name), address))
+        pos = m.end()
+        if pos == size:
+            return AddressList(tuple(common))
     return _Parser(text).run()
 
 

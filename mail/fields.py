@@ -8,7 +8,9 @@ ends the header, the first such line does.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 # RFC 5322 section 2.2: a field name is printable US-ASCII except colon; section 4.5 (obsolete
 # syntax) allows white space before the colon. A folded line starts with space or tab. Possessive
@@ -27,6 +29,12 @@ class Field(NamedTuple):
     """The whole field with its final line end."""
     start: int
     """Offset of the first octet of the name."""
+
+
+# The constructor of a named tuple without its argument handling: a header has dozens of fields.
+_FIELD_OF: Callable[[tuple[bytes, bytes, bytes, int]], Field] = partial(
+    cast(Any, tuple).__new__, Field
+)
 
 
 class Header(NamedTuple):
@@ -79,10 +87,11 @@ def header_up_to(raw: bytes, start: int, stop: int, blank: int) -> Header:
 
 def read_fields(raw: bytes, start: int, end: int) -> tuple[Field, ...]:
     """Return the fields in `raw[start:end]`; lines that are no fields are skipped."""
-    return tuple(
-        Field(m[1].lower(), m[2].removesuffix(b"\r"), m[0], m.start())
-        for m in _FIELD.finditer(raw, start, end)
-    )
+    fields: list[Field] = []
+    for m in _FIELD.finditer(raw, start, end):
+        name, value = m.groups()
+        fields.append(_FIELD_OF((name.lower(), value.removesuffix(b"\r"), m[0], m.start())))
+    return tuple(fields)
 
 
 def _unended(fields: tuple[Field, ...], start: int, stop: int) -> Header:

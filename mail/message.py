@@ -105,7 +105,7 @@ def _digest(raw: bytes, tree: Part) -> MessageDigest:
         from_=authors,
         to=addresses.get(b"to", ()),
         cc=addresses.get(b"cc", ()),
-        subject=decode_header(get(b"subject", b""), charset),
+        subject=" ".join(decode_header(get(b"subject", b""), charset).split()),
         date=parse_date(first[b"date"]) if b"date" in first else None,
         message_id=identifier[0] if identifier else decode_header(own).strip("<> "),
         references=_references(get(b"references", b""), replied),

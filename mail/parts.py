@@ -83,15 +83,63 @@ class Part(NamedTuple):
 class _Open:
     """A part whose end is not known yet."""
 
-    __slots__ = ("boundary", "children", "closed", "part", "prefix")
+    __slots__ = (
+        "body",
+        "boundary",
+        "children",
+        "content_id",
+        "defects",
+        "disposition",
+        "encoding",
+        "fields",
+        "filename",
+        "kind",
+        "params",
+        "prefix",
+        "section",
+        "start",
+    )
 
-    def __init__(self, part: Part, boundary: bytes | None, prefix: str) -> None:
-        self.part = part
-        self.boundary = boundary
-        self.prefix = prefix
-        """What stands before the numbers of the children in their section."""
+    def __init__(self, start: int, header: Header, kind: str) -> None:
+        self.start = start
+        self.body = header.body
+        self.fields = header.fields
+        self.kind = kind
+        self.params: dict[str, str] = {}
+        self.encoding = "7bit"
+        self.disposition: str | None = None
+        self.filename: str | None = None
+        self.content_id: str | None = None
+        self.defects: tuple[str, ...] = ()
         self.children: list[Part] = []
-        self.closed = False
+        self.boundary: bytes | None = None
+        """What delimits the children; only while they can still come."""
+        self.section = ""
+        self.prefix = ""
+        """What stands before the numbers of the children in their section."""
+
+    def truncate(self) -> None:
+        self.kind, self.params, self.encoding = "application/octet-stream", {}, "binary"
+        self.defects = (TRUNCATED,)
+
+    def close(self, end: int) -> Part:
+        params = self.params
+        return Part(
+            self.start,
+            self.body,
+            end if end > self.body else self.body,
+            self.kind,
+            params,
+            self.encoding,
+            self.disposition,
+            self.filename or params.get("name"),
+            self.content_id,
+            params.get("charset"),
+            tuple(self.children),
+            self.section,
+            self.fields,
+            self.defects,
+        )
 
 
 def parse(raw: bytes) -> Part:
@@ -113,42 +161,43 @@ class _Scanner:
         self._lengths: list[int] = []
         """Lengths of the active boundaries, longest first."""
         self._count = 0
+        # Where the next empty line is, by line end, so that no stretch is searched twice:
+        # the last one found, or -1 when there is none up to `_lf_until`.
         self._crlf = self._lf = -2
-        """Where the next empty line was last seen, so that no stretch is searched twice."""
-        self._root: Part | None = None
+        self._lf_until = 0
 
     def run(self) -> Part:
-        raw = self._raw
+        raw, size = self._raw, self._size
         self._open(0, "text/plain")
-        pos = self._stack[-1].part.body_start
+        pos = self._stack[-1].body
         while self._active:
             at = raw.find(b"\n--", pos - 1 if pos else 0)
             if at < 0:
                 break
             line_end = raw.find(b"\n", at + 3)
             if line_end < 0:
-                line_end = self._size
+                line_end = size
             found = self._delimiter(raw[at + 3 : line_end])
             pos = line_end + 1
             if found is None:
                 continue
             level, closing = found
-            self._close_above(level, at)
+            # The line end before a delimiter is its own (RFC 2046 section 5.1.1).
+            self._close_above(level, at - 1 if at and raw[at - 1] == 0x0D else at)
             multipart = self._stack[level]
             if closing:
-                multipart.closed = True
                 self._forget(multipart)
                 continue
-            start = min(line_end + 1, self._size)
-            digest = multipart.part.content_type == "multipart/digest"
+            digest = multipart.kind == "multipart/digest"
             # RFC 2046 section 5.1.5: parts of a digest are messages unless they say otherwise.
-            self._open(start, "message/rfc822" if digest else "text/plain")
+            self._open(min(pos, size), "message/rfc822" if digest else "text/plain")
             if self._count >= MAX_PARTS:
                 break
-            pos = self._stack[-1].part.body_start
-        self._close_above(-1, self._size)
-        assert self._root is not None
-        return self._root
+            pos = self._stack[-1].body
+        self._close_above(0, size)
+        root = self._stack[0]
+        self._unclosed(root)
+        return root.close(size)
 
     def _delimiter(self, line: bytes) -> tuple[int, bool] | None:
         """Return the level that `line` (without its leading "--") delimits, and whether it closes.
@@ -178,30 +227,48 @@ class _Scanner:
         """Open the part that starts at `start`, and the message in it if it is one."""
         while True:
             header = self._header(start)
-            parent = self._stack[-1] if self._stack else None
             self._count += 1
-            opened = self._part(start, header, default, parent)
+            opened = _Open(start, header, default)
+            if header.fields:
+                _read_content_fields(opened)
+            nests = self._nests(opened)
+            opened.section, opened.prefix = _section(
+                self._stack[-1] if self._stack else None, opened.kind.startswith("multipart/")
+            )
             self._stack.append(opened)
             if opened.boundary is not None:
                 self._active[opened.boundary] = len(self._stack) - 1
                 self._measure()
                 return
-            if opened.part.content_type not in _MESSAGE_TYPES or opened.closed:
+            if not nests:
                 return
             start, default = header.body, "text/plain"
+
+    def _nests(self, opened: _Open) -> bool:
+        """Whether a message is to be opened inside; finds the boundary of a multipart."""
+        multipart = opened.kind.startswith("multipart/")
+        message = opened.kind in _MESSAGE_TYPES and opened.encoding in IDENTITY
+        if self._count >= MAX_PARTS or (
+            (multipart or message) and len(self._stack) + 1 >= MAX_LEVELS
+        ):
+            opened.truncate()
+            return False
+        if multipart:
+            boundary = opened.params.get("boundary", "").encode("utf-8", "replace")
+            if not boundary.strip():
+                opened.kind, opened.defects = "text/plain", (NO_BOUNDARY,)
+            elif boundary in self._active:
+                # One that an outer multipart uses can never be seen from inside.
+                opened.defects = (NO_BOUNDARY,)
+            else:
+                opened.boundary = boundary
+        return message
 
     def _header(self, start: int) -> Header:
         """Return the header at `start`; a delimiter in it ends it (RFC 2046 section 5.1.2)."""
         raw, size = self._raw, self._size
-        if self._crlf != -1 and self._crlf < start:
-            self._crlf = raw.find(b"\n\r\n", start)
-        if self._lf != -1 and self._lf < start:
-            self._lf = raw.find(b"\n\n", start)
-        crlf, lf = self._crlf, self._lf
-        blank = crlf if lf < 0 or 0 <= crlf < lf else lf
-        if not self._active:
-            return header_up_to(raw, start, size, blank)
-        if raw.startswith((b"\n", b"\r\n"), start):
+        blank = self._blank(start)
+        if not self._active or raw.startswith((b"\n", b"\r\n"), start):
             return header_up_to(raw, start, size, blank)
         stop = size if blank < 0 else blank
         at = raw.find(b"\n--", start - 1, stop)
@@ -213,112 +280,72 @@ class _Scanner:
             at = raw.find(b"\n--", at + 3, stop)
         return header_up_to(raw, start, size, blank)
 
-    def _part(self, start: int, header: Header, default: str, parent: _Open | None) -> _Open:
-        kind, params, encoding = default, dict[str, str](), "7bit"
-        disposition = filename = content_id = None
-        seen = 0
-        for field in header.fields:
-            name = field.name
-            if name[:8] != b"content-":
-                continue
-            if name == b"content-type":
-                # Of repeated fields the first counts, as in every reader that we know of.
-                if not seen & 1:
-                    seen |= 1
-                    kind, params = parse_parameters(field.value)
-                    if kind.count("/") != 1 or kind[0] == "/" or kind[-1] == "/":
-                        kind = "text/plain"  # RFC 2045 section 5.2
-            elif name == b"content-transfer-encoding":
-                if not seen & 2:
-                    seen |= 2
-                    encoding = parse_parameters(field.value)[0]
-            elif name == b"content-disposition":
-                if not seen & 4:
-                    seen |= 4
-                    disposition, extra = parse_parameters(field.value)
-                    filename = extra.get("filename")
-            elif name == b"content-id" and content_id is None:
-                content_id = decode_header(field.value).strip("<> \t")
-        defects: tuple[str, ...] = ()
-        boundary: bytes | None = None
-        nests = kind.startswith("multipart/")
-        message = kind in _MESSAGE_TYPES and encoding in IDENTITY
-        if nests or message:
-            if len(self._stack) + 1 >= MAX_LEVELS or self._count >= MAX_PARTS:
-                nests = message = False
-                kind, params, encoding, defects = _truncated()
-            elif nests:
-                boundary = params.get("boundary", "").encode("utf-8", "replace")
-                if not boundary.strip() or boundary in self._active:
-                    # One that an outer multipart uses can never be seen from inside.
-                    nests, boundary = bool(boundary.strip()), None
-                    defects = (NO_BOUNDARY,)
-                    kind = kind if nests else "text/plain"
-        elif self._count >= MAX_PARTS:
-            kind, params, encoding, defects = _truncated()
-        section, prefix = _section(parent, kind.startswith("multipart/"))
-        part = Part(
-            start,
-            header.body,
-            header.body,
-            kind,
-            params,
-            encoding,
-            disposition,
-            filename or params.get("name"),
-            content_id,
-            params.get("charset"),
-            (),
-            section,
-            header.fields,
-            defects,
-        )
-        opened = _Open(part, boundary, prefix)
-        opened.closed = not (nests or message)
-        return opened
+    def _blank(self, start: int) -> int:
+        """Return the line end before the first empty line after `start`, -1 when there is none."""
+        raw = self._raw
+        if self._crlf != -1 and self._crlf < start:
+            self._crlf = raw.find(b"\n\r\n", start)
+        crlf = self._crlf
+        bound = self._size if crlf < 0 else crlf
+        if self._lf < start and self._lf_until < bound:
+            self._lf = raw.find(b"\n\n", max(start, self._lf_until - 1), bound)
+            self._lf_until = bound if self._lf < 0 else self._lf + 1
+        return self._lf if start <= self._lf < bound else crlf
 
     def _forget(self, multipart: _Open) -> None:
         if multipart.boundary is not None:
             del self._active[multipart.boundary]
+            multipart.boundary = None
             self._measure()
 
     def _measure(self) -> None:
         self._lengths = sorted({len(boundary) for boundary in self._active}, reverse=True)
 
-    def _close_above(self, level: int, line_end: int) -> None:
-        """Close all parts above `level`; `line_end` is the line end that the delimiter owns."""
-        stack, raw = self._stack, self._raw
-        end = line_end
-        if line_end < self._size and end and raw[end - 1] == 0x0D:
-            end -= 1
+    def _unclosed(self, opened: _Open) -> None:
+        if opened.boundary is not None:
+            self._forget(opened)
+            opened.defects = (*opened.defects, NO_CLOSE)
+
+    def _close_above(self, level: int, end: int) -> None:
+        """Close all parts above `level`, which end at `end`."""
+        stack = self._stack
         while len(stack) - 1 > level:
             opened = stack.pop()
-            part, defects = opened.part, opened.part.defects
-            if opened.boundary is not None and not opened.closed:
-                self._forget(opened)
-                defects = (*defects, NO_CLOSE)
-            closed = part._replace(
-                end=max(part.body_start, end), children=tuple(opened.children), defects=defects
-            )
-            if stack:
-                stack[-1].children.append(closed)
-            else:
-                self._root = closed
+            self._unclosed(opened)
+            part = opened.close(end)
+            stack[-1].children.append(part)
+            # A header that a delimiter cut off reaches over the line end before it.
+            end = max(end, part.end)
 
 
-def _truncated() -> tuple[str, dict[str, str], str, tuple[str, ...]]:
-    return "application/octet-stream", {}, "binary", (TRUNCATED,)
+def _read_content_fields(opened: _Open) -> None:
+    """Read the Content-* fields; of repeated ones the first counts, as readers do."""
+    seen: set[bytes] = set()
+    for field in opened.fields:
+        name = field.name
+        if name[:8] != b"content-" or name in seen:
+            continue
+        seen.add(name)
+        if name == b"content-type":
+            kind, opened.params = parse_parameters(field.value)
+            if kind.count("/") != 1 or kind[0] == "/" or kind[-1] == "/":
+                kind = "text/plain"  # RFC 2045 section 5.2
+            opened.kind = kind
+        elif name == b"content-transfer-encoding":
+            opened.encoding = parse_parameters(field.value)[0]
+        elif name == b"content-disposition":
+            opened.disposition, extra = parse_parameters(field.value)
+            opened.filename = extra.get("filename")
+        elif name == b"content-id":
+            opened.content_id = decode_header(field.value).strip("<> \t")
 
 
 def _section(parent: _Open | None, multipart: bool) -> tuple[str, str]:
     """Return the section of a part and the prefix of its children (RFC 9051 section 6.4.5.1)."""
     if parent is None:
         return ("", "") if multipart else ("1", "1.")
-    if parent.part.content_type in _MESSAGE_TYPES:
-        return (
-            (f"{parent.prefix}TEXT", parent.prefix)
-            if multipart
-            else (f"{parent.prefix}1", f"{parent.prefix}1.")
-        )
-    section = f"{parent.prefix}{len(parent.children) + 1}"
+    prefix = parent.prefix
+    if parent.kind in _MESSAGE_TYPES:
+        return (f"{prefix}TEXT", prefix) if multipart else (f"{prefix}1", f"{prefix}1.")
+    section = f"{prefix}{len(parent.children) + 1}"
     return section, f"{section}."

@@ -24,6 +24,7 @@ _ATTRIBUTION = re.compile(
     r"\s*:?\s*\Z",
     re.IGNORECASE,
 )
+_LINE = re.compile(r"[^\n]+")
 _PATH = re.compile(r"[/\\]")
 _MAX_FILENAME = 255
 
@@ -188,22 +189,25 @@ def snippet(text: str) -> str:
     """
     head = text[: 64 * SNIPPET_CHARACTERS]
     own: list[str] = []
-    for line in head.split("\n"):
-        stripped = line.strip()
-        if stripped.startswith(">"):
-            while own and not own[-1]:
-                own.pop()
+    enough = 8 * SNIPPET_CHARACTERS  # white space and characters without width are yet to go
+    for m in _LINE.finditer(head):
+        line = m[0].strip()
+        if line.startswith(">"):
             if own and _ATTRIBUTION.search(own[-1][-60:]):
-                own.pop()
-        elif line.rstrip("\r") == "-- ":
+                enough += len(own.pop())
+        elif enough < 0 or (line == "--" and m[0].startswith("-- ")):
             break
         else:
-            own.append(stripped)
+            own.append(line)
+            enough -= len(line)
     return _folded(" ".join(own)) or _folded(head)
 
 
 def _folded(text: str) -> str:
-    visible = " ".join(_INVISIBLE.sub("", text.replace("\x00", " ")).split())
+    text = text.replace("\x00", " ")
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+    visible = " ".join(text.split())
     return visible[:SNIPPET_CHARACTERS].rstrip()
 
 

@@ -11,6 +11,7 @@ IDENTITY = frozenset(("7bit", "8bit", "binary", ""))
 _UUENCODE = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 # RFC 2045 section 6.7 rule 3: white space at the end of a line was added on the way.
 _PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_PADDED = (b" \r", b" \n", b"\t\r", b"\t\n")
 _BARE_CR = re.compile(rb"=\r(?!\n)")
 
 
@@ -29,13 +30,7 @@ def decode_transfer(data: bytes, encoding: str) -> bytes:
 
 
 def _quoted_printable(data: bytes) -> bytes:
-    if (
-        b" \r" in data
-        or b" \n" in data
-        or b"\t\r" in data
-        or b"\t\n" in data
-        or data[-1:] in b" \t"
-    ):
+    if any(mark in data for mark in _PADDED) or data[-1:] in (b" ", b"\t"):
         data = _PADDING.sub(b"", data)
     # The decoder takes "=" CR for a soft line break and skips to the next LF.
     if b"=\r" in data:

@@ -71,7 +71,11 @@ def run_async(inherited: Inherited, main: Callable[[asyncio.Event], Awaitable[No
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        when_supervisor_dies(inherited, lambda: loop.call_soon_threadsafe(stop.set))
+
+        def from_thread() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        when_supervisor_dies(inherited, from_thread)
         await main(stop)
 
     uvloop.run(body())

@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import uvicorn
-
 from mailfold.process import Stop, run_async
 from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role
@@ -71,15 +69,9 @@ def _views(house: House, inherited: Inherited) -> None:
 
 def _api(house: House, inherited: Inherited) -> None:
     async def main(stop: asyncio.Event) -> None:
-        config = uvicorn.Config(
-            house.api(),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
+        from api.rest.server import HttpServer
+
+        server = HttpServer(house.api())
         serving = asyncio.create_task(server.serve(sockets=[inherited.socket("http")]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 """The only place that picks an adapter: settings in, the ports of a running house out.
 
-Everything is built when it is first asked for, so a command opens only what it needs.
+Everything is built when it is first asked for, and what is large to load is imported there, so a
+command opens only what it needs.
 """
 
 from __future__ import annotations
@@ -8,18 +9,12 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fastapi import FastAPI
-
-from api.rest.app import create_app
-from api.services import ApiSettings, Services
 from infra.barrier import from_environment
-from infra.directory.sql import SqlDirectory
-from infra.dns.resolver import DnsResolver
 from infra.intake import GroupIntake
 from infra.limits.memory import MemoryLimits
 from infra.limits.none import NoLimits
@@ -43,12 +38,6 @@ from infra.sqlite.lag import SqliteLag
 from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
-from ingress.mx.admission import BackPressure
-from ingress.mx.certificate import generated, tls_context
-from ingress.mx.server import MxServer, Options
-from mail.authentication.evaluate import AuthSettings
-from mail.authentication.resolution import ResolutionLimits, Resolve
-from mailfold.judge import BatchJudge
 from mailfold.settings import Settings, load
 from projections.consumer import CHANNEL as VIEWS
 from projections.consumer import Consumer
@@ -59,12 +48,19 @@ from projections.mailbox.tables import FORMAT
 from projections.versions import Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAILBOX_EVENTS
-from streams.inbound.stage import InboundStage
 from streams.mailbox.sqlite import SqliteMailboxState
-from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from infra.directory.sql import SqlDirectory
+    from ingress.mx.server import MxServer
+    from mail.authentication.resolution import Resolve
+    from streams.inbound.stage import InboundStage
+    from streams.mailbox.stage import MailboxStage
 
 
 class Runner(Protocol):
@@ -165,13 +161,15 @@ class House:
     @cached_property
     def intake(self) -> GroupIntake:
         """The way in for mail."""
-        made = GroupIntake(self.parts, self.keys, self.log)
+        made = GroupIntake(self.parts, self.keys, self.log, self.checkpoint)
         self._closers.append(made.close)
         return made
 
     @cached_property
     def directory(self) -> SqlDirectory:
         """Accounts, domains, aliases, tokens."""
+        from infra.directory.sql import SqlDirectory
+
         made = SqlDirectory(f"sqlite:///{self.settings.accounts_path}", self.clock)
         self._closers.append(made.close)
         return made
@@ -201,9 +199,17 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
+        from infra.dns.resolver import DnsResolver
+        from mail.authentication.evaluate import AuthSettings
+        from mail.authentication.resolution import ResolutionLimits
+        from mailfold.judge import BatchJudge
+        from streams.inbound.stage import InboundStage
+
         s = self.settings
+        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
         judge = BatchJudge(
-            dns_resolver(s),
+            resolver.resolve,
+            resolver.at_hand,
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -220,6 +226,8 @@ class House:
 
     def mailbox(self) -> MailboxStage:
         """Return the mailbox stage."""
+        from streams.mailbox.stage import MailboxStage
+
         return MailboxStage(
             state=self.mailbox_state,
             content=self.content,
@@ -259,7 +267,7 @@ class House:
             "mailbox",
             MAILBOX_EVENTS,
             FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys),
+            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
             self.clock,
         )
         self._closers.append(made.close)
@@ -276,7 +284,7 @@ class House:
         """Return the consumer of a projection."""
         if name != "mailbox":
             raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake)
+        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 
@@ -287,6 +295,9 @@ class House:
 
     def mx(self) -> MxServer:
         """Return the MX."""
+        from ingress.mx.admission import BackPressure
+        from ingress.mx.server import MxServer, Options
+
         s = self.settings
         return MxServer(
             Options(
@@ -310,6 +321,8 @@ class House:
         )
 
     def _tls(self) -> ssl.SSLContext:
+        from ingress.mx.certificate import generated, tls_context
+
         s = self.settings
         if s.tls_certificate is not None:
             return tls_context(s.tls_certificate, s.tls_key or s.tls_certificate)
@@ -317,6 +330,9 @@ class House:
 
     def api(self) -> FastAPI:
         """Return the REST application."""
+        from api.rest.app import create_app
+        from api.services import ApiSettings, Services
+
         s = self.settings
         return create_app(
             Services(
@@ -351,7 +367,7 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings | None = None) -> Iterator[House]:
+def open_house(settings: Settings | None = None) -> Generator[House]:
     """Yield the ports of the installation that the settings name; close them at the end."""
     house = House(settings or load())
     house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -363,4 +379,6 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
 
 def dns_resolver(settings: Settings) -> Resolve:
     """Return what answers DNS questions. Raises ValueError for a list of servers it can't read."""
+    from infra.dns.resolver import DnsResolver
+
     return DnsResolver(settings.dns, timeout=settings.dns_timeout).resolve

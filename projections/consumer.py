@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from infra.ports import EngineDown, EventLog, Position, Reader, Record, Wake
+from infra.ports import Checkpoint, EngineDown, EventLog, Position, Reader, Record, Wake
 from projections.ports import Projection
 from projections.versions import Version, Versions
 
@@ -66,11 +66,20 @@ def fold_until(
 class Consumer:
     """Follows the topic of one projection; for one thread."""
 
-    def __init__(self, log: EventLog, versions: Versions, wake: Wake, *, batch: int = 500) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        versions: Versions,
+        wake: Wake,
+        *,
+        batch: int = 500,
+        checkpoint: Checkpoint = lambda _: None,
+    ) -> None:
         self._log = log
         self._versions = versions
         self._wake = wake
         self._batch = batch
+        self._checkpoint = checkpoint
         self._opened: dict[int, Projection] = {}
         self._reader: Reader | None = None
         self._position: Position | None = None
@@ -110,19 +119,24 @@ class Consumer:
         if not records:
             return 0
         before, self._position = position, None
+        at = self._checkpoint
+        at(f"{self._versions.name}-view.read")
 
         def still() -> bool:
+            at(f"{self._versions.name}-view.begun")
             return self._versions.live().version == live.version
 
         if not projection.apply(records, still):
             # Swapped while this batch was read: the version that is live now takes it.
             return 0
+        at(f"{self._versions.name}-view.committed")
         self._position = projection.position()
         # Only behind the live version: whoever reads the kept one after a roll-back, or has begun
         # a read before a swap, must not see a head that falls later.
         for version in kept:
             self._follow_up(self._opened[version.version], before, self._position, records)
         self._wake.notify(CHANNEL)
+        at(f"{self._versions.name}-view.told")
         return len(records)
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ after the text is erased, without telling a reader of the topics what the text w
 from __future__ import annotations
 
 import hmac
-from hashlib import sha256
 
 
 class Fingerprint:
@@ -19,11 +18,8 @@ class Fingerprint:
         self._secret = secret
 
     def _of(self, *values: bytes) -> bytes:
-        h = hmac.new(self._secret, digestmod=sha256)
-        for v in values:
-            h.update(len(v).to_bytes(4, "big"))
-            h.update(v)
-        return h.digest()
+        framed = b"".join([x for v in values for x in (len(v).to_bytes(4, "big"), v)])
+        return hmac.digest(self._secret, framed, "sha256")
 
     def raw(self, sha256_of_message: bytes) -> bytes:
         """Return the 32-octet fingerprint of a message, given its SHA-256."""

@@ -21,12 +21,11 @@ def derived(*names: str | bytes) -> str:
 
     Each name is preceded by its length, so that no two sequences run together.
     """
-    h = sha1(_NAMESPACE, usedforsecurity=False)
+    framed = [_NAMESPACE]
     for n in names:
         b = n.encode() if isinstance(n, str) else n
-        h.update(len(b).to_bytes(4, "big"))
-        h.update(b)
-    d = bytearray(h.digest()[:16])
+        framed += (len(b).to_bytes(4, "big"), b)
+    d = bytearray(sha1(b"".join(framed), usedforsecurity=False).digest()[:16])
     d[6] = d[6] & 0x0F | 0x50
     d[8] = d[8] & 0x3F | 0x80
     return _format(bytes(d))

@@ -8,6 +8,7 @@ plaintext is one octet for the compression (0 none, 1 zstd), then the record in 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -26,6 +27,17 @@ _NONCE_SIZE = 12
 _WORTH_COMPRESSING = 256
 # A record is at most 512 KiB, its compressed field can't honestly open to more than this.
 _MAX_PLAINTEXT = 64 * 1024 * 1024
+
+
+class _Zstd(threading.local):
+    """Contexts of zstd: making one costs more than a small record, sharing one is not safe."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=1).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_zstd = _Zstd()
 
 
 class SealError(Exception):
@@ -54,7 +66,7 @@ def seal(
     """
     plain = encode(record)
     if len(plain) >= _WORTH_COMPRESSING:
-        packed = zstandard.ZstdCompressor(level=1).compress(plain)
+        packed = _zstd.compress(plain)
         plain = b"\x01" + packed if len(packed) < len(plain) else b"\x00" + plain
     else:
         plain = b"\x00" + plain
@@ -73,7 +85,7 @@ def unseal(kind: type[R], sealed: bytes, key: bytes, event_id: str) -> R:
     try:
         plain = AESGCM(key).decrypt(nonce, sealed[1 + _NONCE_SIZE :], event_id.encode())
         if plain[:1] == b"\x01":
-            data = zstandard.ZstdDecompressor().decompress(plain[1:], _MAX_PLAINTEXT)
+            data = _zstd.decompress(plain[1:], _MAX_PLAINTEXT)
         else:
             data = plain[1:]
         return decode_as(kind, data)

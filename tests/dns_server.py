@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import dns.flags
 import dns.message
@@ -41,20 +42,76 @@ class Fault:
     """The answer to another question."""
 
 
-@dataclass
 class DnsServer:
-    """A running server."""
+    """A server on a free port of 127.0.0.1.
 
-    zone: Zone
-    faults: Mapping[str, Fault]
-    port: int = 0
-    asked: list[Question] = field(default_factory=list[Question])
-    over_tcp: list[Question] = field(default_factory=list[Question])
+    `async with dns_server(...)` runs it on the loop of a test; `with DnsServer(...)` in a thread
+    of its own, for tests that run other processes.
+    """
+
+    def __init__(
+        self, zone: Zone | Mapping[str, Any], faults: Mapping[str, Fault] | None = None
+    ) -> None:
+        self.zone = zone if isinstance(zone, Zone) else Zone(zone)
+        self.faults = faults or {}
+        self.port = 0
+        self.asked: list[Question] = []
+        self.over_tcp: list[Question] = []
 
     @property
     def address(self) -> str:
         """`host:port`."""
         return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        ready = threading.Event()
+
+        async def serve() -> None:
+            async with self.running():
+                ready.set()
+                await self._closing.wait()
+
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(serve(),), daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(10):
+            raise TimeoutError("the DNS server did not start")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Serve on the running loop."""
+        tcp = await asyncio.start_server(self._stream, "127.0.0.1", 0)
+        self.port = tcp.sockets[0].getsockname()[1]
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Udp(self), local_addr=("127.0.0.1", self.port)
+        )
+        try:
+            yield self
+        finally:
+            transport.close()
+            tcp.close()
+            await tcp.wait_closed()
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            size = struct.unpack("!H", await reader.readexactly(2))[0]
+            wire = await self.answer(await reader.readexactly(size), tcp=True)
+            if wire is not None:
+                writer.write(struct.pack("!H", len(wire)) + wire)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
 
     async def answer(self, wire: bytes, *, tcp: bool) -> bytes | None:
         """Return the reply to a query, or None when it is dropped."""
@@ -142,33 +199,8 @@ class _Udp(asyncio.DatagramProtocol):
         task.add_done_callback(self._tasks.discard)
 
 
-@asynccontextmanager
-async def dns_server(
+def dns_server(
     zone: Zone, faults: Mapping[str, Fault] | None = None
-) -> AsyncIterator[DnsServer]:
-    """Run a server on a free port of 127.0.0.1."""
-    server = DnsServer(zone, faults or {})
-
-    async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            size = struct.unpack("!H", await reader.readexactly(2))[0]
-            wire = await server.answer(await reader.readexactly(size), tcp=True)
-            if wire is not None:
-                writer.write(struct.pack("!H", len(wire)) + wire)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-    tcp = await asyncio.start_server(stream, "127.0.0.1", 0)
-    server.port = tcp.sockets[0].getsockname()[1]
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Udp(server), local_addr=("127.0.0.1", server.port)
-    )
-    try:
-        yield server
-    finally:
-        transport.close()
-        tcp.close()
-        await tcp.wait_closed()
+) -> AbstractAsyncContextManager[DnsServer]:
+    """Run a server on the running loop."""
+    return DnsServer(zone, faults).running()

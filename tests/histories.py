@@ -125,7 +125,8 @@ class Histories:
             names.append(rng.choice(box.labels))
         flags = sorted(rng.sample(FLAGS, rng.choice((0, 0, 1, 2))))
         if date is None:
-            date = box.recorded_at - rng.choice((0, 0, 3_600_000_000)) - rng.randrange(3) * 1000
+            ago = rng.choice((0, 0, 3_600_000_000, -7_200_000_000)) + rng.randrange(3) * 1000
+            date = box.recorded_at - ago
         ids: dict[str, Any] = {"message_id": message_id, "mail_id": mail_id}
         yield e.Threaded(
             **self._head(box),

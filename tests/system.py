@@ -117,6 +117,24 @@ class System:
                 found[words[words.index(b"child") + 1].decode()] = int(pid)
         return found
 
+    def cpu(self) -> dict[str, float]:
+        """Return the CPU seconds that each role's process has used."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        used: dict[str, float] = {}
+        for role, pid in self.children().items():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            used[role] = (int(fields[11]) + int(fields[12])) / ticks
+        return used
+
+    def peak_memory(self) -> dict[str, int]:
+        """Return the most memory (MB) that each role's process has had resident."""
+        found: dict[str, int] = {}
+        for role, pid in self.children().items():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    found[role] = int(line.split()[1]) // 1024
+        return found
+
     def kill_child(self, role: str) -> None:
         """Kill one role's process with SIGKILL; the supervisor starts it again."""
         pid = self.children().get(role)

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.rest.context import Context, MessageId, Reading, context_of
-from api.rest.errors import ApiError, not_found
+from api.rest.context import REQUESTS, Context, MessageId, Reading, client_of, context_of
+from api.rest.errors import ApiError, not_found, rate_limited
 from api.rest.openapi import described
 from api.rest.opening import open_original
 from api.rest.parsed import file_of
@@ -68,6 +68,9 @@ async def content(
     """Return an attachment to the holder of a signed URL."""
     context = context_of(request)
     services = context.services
+    wait = services.limits.hit(REQUESTS, client_of(request))
+    if wait > 0:
+        raise rate_limited(wait)
     right = await _signature(context, mailbox, message_id, attachment_id, expires)
     # compare_digest on str takes ASCII alone.
     if not hmac.compare_digest(right.encode(), signature.encode("utf-8", "replace")):

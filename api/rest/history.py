@@ -109,17 +109,24 @@ async def _events(caller: Caller, since: int) -> AsyncIterator[bytes]:
     caller.context.measures.streams.inc()
     try:
         yield b"retry: 2000\n\n"
-        # A stream ends with its token; the client then learns why when it connects again.
-        while services.directory.grant(caller.token, services.clock()) is not None:
+        while _may_go_on(caller):
             ticket = progress.ticket()
             entries, _ = services.reader.history(caller.mailbox_id, since, _BATCH)
             if entries:
                 since = entries[-1].seq
                 yield b"".join(_frame(e) for e in entries)
             elif not await progress.after(ticket, services.settings.keepalive):
+                if progress.ended:
+                    return
                 yield b": keepalive\n\n"
     finally:
         caller.context.measures.streams.dec()
+
+
+def _may_go_on(caller: Caller) -> bool:
+    """Say whether the token is still good; a client learns why not when it connects again."""
+    services = caller.services
+    return services.directory.grant(caller.token, services.clock()) is not None
 
 
 def _frame(entry: FeedEntry) -> bytes:

@@ -10,6 +10,7 @@ from api.rest.openapi import described
 from api.rest.reply import read_json, reply
 from api.rest.shapes import Credentials, Session
 from api.rest.times import iso
+from infra.ports import Limits
 
 router = APIRouter(tags=["login"])
 
@@ -17,14 +18,12 @@ router = APIRouter(tags=["login"])
 @router.post("/login", **described(Session, asks=Credentials, errors=(401,), public=True))
 async def login(request: Request) -> Response:
     """Log in: a token for an account's password."""
-    asked = await read_json(request, Credentials)
     context = context_of(request)
     services = context.services
     # Both are counted: one client that tries many accounts, and many that try one.
-    for key in (f"client {client_of(request)}", f"account {asked.email.lower()}"):
-        wait = services.limits.hit(LOGINS, key)
-        if wait > 0:
-            raise rate_limited(wait)
+    _count(services.limits, f"client {client_of(request)}")
+    asked = await read_json(request, Credentials)
+    _count(services.limits, f"account {asked.email.lower()}")
     account = await context.threads.hashing(services.directory.login, asked.email, asked.password)
     if account is None:
         raise unauthorized("email or password is wrong")
@@ -37,3 +36,9 @@ async def login(request: Request) -> Response:
         Session(token, iso(expires_at) or "", account.mailbox_id),
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _count(limits: Limits, key: str) -> None:
+    wait = limits.hit(LOGINS, key)
+    if wait > 0:
+        raise rate_limited(wait)

@@ -21,6 +21,8 @@ class Progress:
         self._listeners: list[Listener] | None = None
         self._count = 0
         self._changed = asyncio.Event()
+        self.ended = False
+        """Whether the server stops: who waits is to end, nothing more will be told."""
 
     def ticket(self) -> int:
         """Return a ticket for `after`."""
@@ -32,14 +34,17 @@ class Progress:
         return self._count
 
     async def after(self, ticket: int, timeout: float) -> bool:
-        """Return True once something was told after `ticket`, False after `timeout` seconds."""
-        if self._count == ticket:
+        """Return True once something was told after `ticket`.
+
+        False after `timeout` seconds, and when the server stops.
+        """
+        if self._count == ticket and not self.ended:
             try:
                 async with asyncio.timeout(timeout):
                     await self._changed.wait()
             except TimeoutError:
                 return False
-        return True
+        return not self.ended
 
     async def until(self, done: Callable[[], Awaitable[bool]], timeout: float) -> bool:
         """Return True as soon as `done()` is, False when it is not within `timeout` seconds."""
@@ -52,8 +57,13 @@ class Progress:
             if not await self.after(ticket, deadline - loop.time()):
                 return await done()
 
+    def end(self) -> None:
+        """Wake all who wait, for the last time."""
+        self.ended = True
+        self._tell()
+
     def close(self) -> None:
-        """Stop listening; whoever waits goes on to wait until its time is over."""
+        """Stop listening."""
         for listener in self._listeners or ():
             asyncio.get_running_loop().remove_reader(listener.fileno())
             listener.close()
@@ -61,6 +71,9 @@ class Progress:
 
     def _heard(self, listener: Listener) -> None:
         listener.drain()
+        self._tell()
+
+    def _tell(self) -> None:
         self._count += 1
         self._changed.set()
         self._changed = asyncio.Event()

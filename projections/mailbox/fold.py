@@ -198,6 +198,8 @@ def _shown(fold: Fold, event: e.Delivered | e.Restored, message: Message) -> Non
         # RFC 3501 section 2.3.3: the internal date never changes, and the order rests on it.
         message.internal_date = event.internal_date
     message.size = event.size
+    mailbox = fold.mailbox
+    mailbox.ahead = max(mailbox.ahead, message.internal_date - event.recorded_at)
     message.flags = tuple(sorted(set(event.flags)))
     message.since = message.seq = event.seq
     for placement in event.placements:

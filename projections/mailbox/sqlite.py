@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from infra.ports import EngineDown, KeyStore, Position, Record
+from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
 from projections.mailbox.fold import Fold, Opened, concerns
 from projections.mailbox.opening import open_seals
 from projections.mailbox.sqlite_load import load_mailbox, load_messages
-from projections.mailbox.sqlite_rows import all_rows, bucket_of
+from projections.mailbox.sqlite_rows import plain_rows, rows_of
 from projections.mailbox.sqlite_write import Writer
 from projections.mailbox.tables import connect, engine_errors, transaction
 from projections.ports import Row, RowSum, Unreadable
@@ -29,8 +29,9 @@ _POSITION = (
 class SqliteMailboxProjection:
     """Writes one version. One thread at a time; any number of processes, one transaction each."""
 
-    def __init__(self, path: Path, keys: KeyStore) -> None:
+    def __init__(self, path: Path, keys: KeyStore, checkpoint: Checkpoint = lambda _: None) -> None:
         self._keys = keys
+        self._checkpoint = checkpoint
         self._path = path
         with engine_errors(path):
             self._connection = connect(path)
@@ -65,7 +66,9 @@ class SqliteMailboxProjection:
                 return False
             if ahead:
                 self._fold(by_mailbox, opened)
+                self._checkpoint("mailbox-view.rows")
                 self._connection.executemany(_POSITION, list(position.items()))
+                self._checkpoint("mailbox-view.position")
         return True
 
     def _fold(self, by_mailbox: Mapping[str, Sequence[MailboxEvent]], opened: Opened) -> None:
@@ -95,11 +98,11 @@ class SqliteMailboxProjection:
 
     def digest(self) -> Mapping[int, RowSum]:
         """Return the sum of each bucket that has rows."""
-        return sums_of((bucket_of(r.mailbox_id), r) for r in all_rows(self._connection))
+        return sums_of(plain_rows(self._connection))
 
     def rows(self, bucket: int) -> Iterator[Row]:
         """Yield the rows of a bucket, ordered by table, mailbox and key."""
-        return all_rows(self._connection, {bucket})
+        return rows_of(self._connection, bucket)
 
     def scrub(self) -> None:
         """Leave nothing that was deleted in file or write-ahead log.

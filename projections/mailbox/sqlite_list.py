@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import apsw
 
@@ -18,6 +18,13 @@ _MATCH = (
 
 Listed = tuple[int, bytes, int]
 """internal date, message_id, row of the message."""
+
+
+class Then(NamedTuple):
+    """A seq of the past and when it was recorded."""
+
+    seq: int
+    recorded_at: int
 
 
 def labels_at(mailbox: MailboxState, seq: int | None) -> dict[str, Label]:
@@ -51,14 +58,19 @@ def list_messages(
     connection: apsw.Connection,
     mailbox: MailboxState,
     query: Query,
-    seq: int | None,
+    then: Then | None,
     behind: Place,
     limit: int,
 ) -> tuple[list[Listed], int]:
     """Return up to `limit` messages behind a place, and the estimate of their number.
 
-    `seq` None lists what is there now, else what was there as of that seq.
+    `then` None lists what is there now, else what was there then.
     """
+    seq = None if then is None else then.seq
+    newest = behind.internal_date
+    if then is not None:
+        # What came later stands first in the order; there is no need to walk over it.
+        newest = min(newest, then.recorded_at + mailbox.ahead)
     plan = _plan(query, labels_at(mailbox, seq))
     if plan is None or not plan[0]:
         return [], 0
@@ -69,7 +81,7 @@ def list_messages(
         for table in ("placed",) if seq is None else ("placed", "past_placed"):
             text, bound = _part(table, label, others, seq)
             parts.append(text)
-            bindings += [mailbox.row, label.number, behind.internal_date, behind.internal_date]
+            bindings += [mailbox.row, label.number, newest, behind.internal_date]
             bindings += [behind.message_id, *bound]
     # A union drops what is listed under two labels; SQLite merges its parts in the order of
     # their keys and stops at the limit.

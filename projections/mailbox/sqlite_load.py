@@ -47,16 +47,14 @@ def octets(identifier: str) -> bytes:
 
 def load_mailbox(connection: apsw.Connection, mailbox_id: str) -> MailboxState:
     """Return the state of a mailbox, an empty one when there is none yet."""
-    mailbox = MailboxState(mailbox_id)
     found = connection.execute(
-        "select row, head, messages, unread, size from mailbox where id = ?",
+        "select row, head, messages, unread, size, ahead from mailbox where id = ?",
         (octets(mailbox_id),),
     ).fetchone()
     if found is None:
-        return mailbox
-    mailbox.row, mailbox.head, mailbox.messages, mailbox.unread, mailbox.size = cast(
-        "tuple[int, int, int, int, int]", found
-    )
+        return MailboxState(mailbox_id)
+    row, head, messages, unread, size, ahead = cast("tuple[int, int, int, int, int, int]", found)
+    mailbox = MailboxState(mailbox_id, row, head, messages, unread, size, ahead)
     for columns in connection.execute(_LABELS, (mailbox.row,)):
         label = Label(*cast("tuple[Any, ...]", columns))
         label.changed = False

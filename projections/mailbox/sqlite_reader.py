@@ -12,7 +12,7 @@ import apsw
 
 from projections.mailbox.paging import Place, Query, from_token, to_token
 from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
-from projections.mailbox.sqlite_list import labels_at, list_messages
+from projections.mailbox.sqlite_list import Then, labels_at, list_messages
 from projections.mailbox.sqlite_load import load_mailbox, octets
 from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
 from projections.mailbox.state import Label, MailboxState
@@ -86,8 +86,9 @@ class SqliteMailboxReader:
         behind = from_token(query, page_token)
         with self._snapshot() as connection:
             mailbox = load_mailbox(connection, mailbox_id)
-            seq = None if at is None else _seq_at(connection, mailbox, at)
-            found, estimate = list_messages(connection, mailbox, query, seq, behind, limit + 1)
+            then = None if at is None else _then(connection, mailbox, at)
+            found, estimate = list_messages(connection, mailbox, query, then, behind, limit + 1)
+            seq = None if then is None else then.seq
             shower = Shower(connection, mailbox, labels_at(mailbox, seq), seq)
             messages = tuple(shower.message(row) for _, _, row in found[:limit])
         token = None
@@ -162,20 +163,23 @@ class SqliteMailboxReader:
         return [cast("int", uid) for (uid,) in found], mailbox.head
 
 
-def _seq_at(connection: apsw.Connection, mailbox: MailboxState, at: int) -> int:
-    """Return the last seq recorded at or before `at`: recorded_at never runs backwards."""
-    low, high = 0, mailbox.head
-    while low < high:
-        middle = (low + high + 1) // 2
+def _then(connection: apsw.Connection, mailbox: MailboxState, at: int) -> Then | None:
+    """Return the last seq recorded at or before `at`, None when that is the head.
+
+    It is searched for by halving: recorded_at never runs backwards in a mailbox.
+    """
+    low, high = Then(0, at), mailbox.head
+    while low.seq < high:
+        middle = (low.seq + high + 1) // 2
         found = connection.execute(
             "select recorded_at from feed where mailbox = ? and seq = ?", (mailbox.row, middle)
         ).fetchone()
         (recorded_at,) = cast("tuple[int]", found)
         if recorded_at <= at:
-            low = middle
+            low = Then(middle, recorded_at)
         else:
             high = middle - 1
-    return low
+    return None if low.seq == mailbox.head else low
 
 
 def _label(label: Label) -> LabelRow:

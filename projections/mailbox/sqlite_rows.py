@@ -11,20 +11,15 @@ import msgspec
 
 from projections.mailbox.tables import Value
 from projections.ports import BUCKETS, Row
-from schemas.identity import from_bytes, to_bytes
+from schemas.identity import from_bytes
 
 _unpack = msgspec.msgpack.decode
-
-
-def bucket_of(mailbox_id: str) -> int:
-    """Return the bucket of a mailbox."""
-    return to_bytes(mailbox_id)[-1] % BUCKETS
 
 
 # table -> (columns of the key, columns of the values, from). Blobs are told as hexadecimal, packed
 # columns opened, so that a difference can be read.
 _TABLES: dict[str, tuple[str, str, str]] = {
-    "mailbox": ("", "b.head, b.messages, b.unread, b.size", "mailbox b"),
+    "mailbox": ("", "b.head, b.messages, b.unread, b.size, b.ahead", "mailbox b"),
     "label": (
         "x.number",
         "x.id, x.made, x.deleted, x.color, x.total, x.unread, x.last_uid, x.name",
@@ -86,24 +81,27 @@ def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) 
     return Row(from_bytes(mailbox_id), table, key, tuple(plain), text)
 
 
-def all_rows(connection: apsw.Connection, buckets: set[int] | None = None) -> Iterator[Row]:
-    """Yield the rows of `buckets` ordered by table, mailbox and key; of all, without order."""
-    where = order = ""
-    bindings: tuple[Value, ...] = ()
-    if buckets is not None:
-        found = cast(
-            "Iterator[tuple[int, bytes]]", connection.execute("select row, id from mailbox")
-        )
-        chosen = [row for row, m in found if bucket_of(from_bytes(m)) in buckets]
-        where = " where b.row in (select value from json_each(?))"
-        bindings = (json.dumps(chosen),)
+def plain_rows(connection: apsw.Connection) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield all rows as (bucket, row), in no order and as they are stored."""
+    for table, (key, values, source) in _TABLES.items():
+        columns = ", ".join(c for c in (key, values) if c)
+        for found in connection.execute(f"select b.id, {columns} from {source}"):
+            yield cast("bytes", found[0])[-1] % BUCKETS, (table, *found)
+
+
+def rows_of(connection: apsw.Connection, bucket: int) -> Iterator[Row]:
+    """Yield the rows of a bucket ordered by table, mailbox and key, in a form to be read."""
+    every = connection.execute("select row, id from mailbox")
+    found = cast("Iterator[tuple[int, bytes]]", every)
+    chosen = json.dumps([row for row, m in found if m[-1] % BUCKETS == bucket])
     for table, (key, values, source) in sorted(_TABLES.items()):
         width = len(key.split(",")) if key else 0
-        if buckets is not None:
-            order = f" order by b.id{', ' + key if key else ''}"
         columns = ", ".join(c for c in (key, values) if c)
-        for found in connection.execute(
-            f"select b.id, {columns} from {source}{where}{order}", bindings
-        ):
-            mailbox_id, *rest = cast("tuple[bytes, *tuple[Value, ...]]", found)
+        statement = (
+            f"select b.id, {columns} from {source}"
+            " where b.row in (select value from json_each(?))"
+            f" order by b.id{', ' + key if key else ''}"
+        )
+        for row in connection.execute(statement, (chosen,)):
+            mailbox_id, *rest = cast("tuple[bytes, *tuple[Value, ...]]", row)
             yield _row(table, width, mailbox_id, tuple(rest))

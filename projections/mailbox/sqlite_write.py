@@ -24,9 +24,9 @@ _BLANK = (
     " where message = ?"
 )
 _MAILBOX = (
-    "insert into mailbox values (?,?,?,?,?,?) on conflict(row) do update set"
+    "insert into mailbox values (?,?,?,?,?,?,?) on conflict(row) do update set"
     " head = excluded.head, messages = excluded.messages, unread = excluded.unread,"
-    " size = excluded.size"
+    " size = excluded.size, ahead = excluded.ahead"
 )
 _LABEL = "insert or replace into label values (?,?,?,?,?,?,?,?,?,?)"
 _NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -116,6 +116,7 @@ class Writer:
                 mailbox.messages,
                 mailbox.unread,
                 mailbox.size,
+                mailbox.ahead,
             )
         )
         self._labels.extend(_label(box, x) for x in mailbox.labels.values() if x.changed)

@@ -93,6 +93,9 @@ class MailboxState:
     messages: int = 0
     unread: int = 0
     size: int = 0
+    ahead: int = 0
+    """The most that an internal date was ever later than the record of its delivery, in
+    microseconds: what was there at a time has no later date than that time and this."""
     labels: dict[int, Label] = field(default_factory=dict[int, Label])
     numbers: dict[str, int] = field(default_factory=dict[str, int])
     """label_id to number, deleted labels left out."""

@@ -31,7 +31,8 @@ create table mailbox(
   head integer not null,
   messages integer not null,
   unread integer not null,
-  size integer not null
+  size integer not null,
+  ahead integer not null
 );
 
 create table label(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mail.addresses import canonical
-from mail.message import base_subject
-from schemas.fingerprint import Fingerprint
+from mail.subjects import base_subject
 from schemas.parts import Digest
+
+Print = Callable[[str, str, str], bytes]
+"""Fingerprint.in_mailbox: mailbox, kind, value -> 16 octets."""
 
 MOST_REFERENCES = 100
 MOST_PARTICIPANTS = 100
@@ -34,36 +37,32 @@ class Clues:
         return self.references[0] if self.references else (self.message or self.own)
 
 
-def bare_clues(prints: Fingerprint, mailbox_id: str, mail_id: str) -> Clues:
+def bare_clues(prints: Print, mailbox_id: str, mail_id: str) -> Clues:
     """Return the clues of a mail of which nothing can be read."""
-    return Clues(prints.in_mailbox(mailbox_id, "mail", mail_id))
+    return Clues(prints(mailbox_id, "mail", mail_id))
 
 
-def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str) -> Clues:
+def clues_of(digest: Digest, prints: Print, mailbox_id: str, mail_id: str) -> Clues:
     """Return the clues of a mail, as fingerprints that hold for this mailbox alone."""
 
     def ids(values: list[str]) -> list[bytes]:
         names = dict.fromkeys(v.strip().strip("<>") for v in values)
-        return [prints.in_mailbox(mailbox_id, "message-id", v) for v in names if v]
+        return [prints(mailbox_id, "message-id", v) for v in names if v]
 
     message = ids([digest.message_id_header])
     references = ids(digest.references)
-    known = set(references)
+    known, replied = set(references), ids(digest.in_reply_to)
     # RFC 5322 section 3.6.4: In-Reply-To names the parent, so it stands last.
-    parents = [h for h in ids(digest.in_reply_to) if h not in known]
-    parents = parents[-MOST_REFERENCES:]
+    parents = [h for h in replied if h not in known][-MOST_REFERENCES:]
     kept = _oldest_and_newest(references, MOST_REFERENCES - len(parents))
-    base, _ = base_subject(digest.subject)
-    subject = base.casefold()
+    subject = base_subject(digest.subject)[0].casefold()
     return Clues(
-        own=prints.in_mailbox(mailbox_id, "mail", mail_id),
+        own=prints(mailbox_id, "mail", mail_id),
         message=message[0] if message else b"",
         references=(*kept, *parents),
-        from_references=len(kept),
-        subject=prints.in_mailbox(mailbox_id, "subject", subject) if subject else b"",
-        participants=tuple(
-            prints.in_mailbox(mailbox_id, "address", a) for a in _participants(digest)
-        ),
+        from_references=0 if kept == replied else len(kept),
+        subject=prints(mailbox_id, "subject", subject) if subject else b"",
+        participants=tuple(prints(mailbox_id, "address", a) for a in _participants(digest)),
     )
 
 
@@ -91,5 +90,4 @@ def _participants(digest: Digest) -> list[str]:
 
 def _list_address(list_id: str) -> str:
     """Return the address that a List-Id is made of, as lists make it: RFC 2919 section 2."""
-    identifier = list_id.rpartition("<")[2].partition(">")[0].strip().casefold()
-    return identifier.replace(".", "@", 1)
+    return list_id.rpartition("<")[2].rstrip("> ").casefold().replace(".", "@", 1)

@@ -47,18 +47,11 @@ def evolve(ws: WorkingSet, event: e.MailboxEvent, name: bytes = b"") -> None:
         return
     if event.seq != ws.head + 1:
         raise FoldGap(f"{event.mailbox_id}: seq {event.seq} after {ws.head}")
-    match event:
-        case e.LabelDefined():
-            ws.label_table()[event.label_id] = Label(event.seq, name, event.color)
-            ws.touched.labels.add(event.label_id)
-        case e.LabelRenamed():
-            row = ws.label_table()[event.label_id]
-            row.name, row.color = name, event.color
-            ws.touched.labels.add(event.label_id)
-        case _:
-            fold = _FOLDS.get(type(event))
-            if fold is not None:
-                fold(ws, event)
+    fold = _FOLDS.get(type(event))
+    if fold is not None:
+        fold(ws, event)
+    elif isinstance(event, e.LabelDefined | e.LabelRenamed):
+        _named(ws, event, name)
     ws.head = event.seq
     ws.recorded_at = event.recorded_at
     ws.outcomes[event.caused_by] = Outcome(event.seq)
@@ -216,6 +209,14 @@ def _erased(ws: WorkingSet, event: e.Erased) -> None:
 
 def _taught(ws: WorkingSet, event: e.Taught) -> None:
     _message(ws, event.message_id, event.seq).taught = event.verdict
+
+
+def _named(ws: WorkingSet, event: e.LabelDefined | e.LabelRenamed, name: bytes) -> None:
+    labels = ws.label_table()
+    renamed = isinstance(event, e.LabelRenamed)
+    made = labels[event.label_id].made if renamed else event.seq
+    labels[event.label_id] = Label(made, name, event.color)
+    ws.touched.labels.add(event.label_id)
 
 
 def _label_deleted(ws: WorkingSet, event: e.LabelDeleted) -> None:

@@ -10,13 +10,13 @@ import msgspec
 
 from infra.ports import Content, ContentStore, KeyStore
 from schemas import commands as c
+from schemas import identity
 from schemas.codec import CodecError, decode_as
 from schemas.content import open_received
 from schemas.events import Authenticated, Received
-from schemas.fingerprint import Fingerprint
 from schemas.parts import AuthenticatedSecret, Digest, FilterSecret, LabelSecret
 from schemas.seal import SealError, unseal
-from streams.mailbox.clues import bare_clues, clues_of
+from streams.mailbox.clues import Print, bare_clues, clues_of
 from streams.mailbox.definitions import name_print
 from streams.mailbox.needs import NOTHING, Mail, Prepared
 from streams.mailbox.trace import compose
@@ -42,7 +42,7 @@ class Desk:
         self,
         content: ContentStore,
         keys: KeyStore,
-        prints: Fingerprint,
+        prints: Print,
         hostname: str,
     ) -> None:
         self._content = content
@@ -82,7 +82,11 @@ class Desk:
         match command:
             case c.Deliver():
                 mail, missing = self.mail(command.mailbox_id, command.mail_id)
-                return Prepared({} if mail is None else {command.mail_id: mail}, missing=missing)
+                return Prepared(
+                    {} if mail is None else {command.mail_id: mail},
+                    missing=missing,
+                    message_id=identity.message_id(command.mailbox_id, command.mail_id),
+                )
             case c.DefineLabel() | c.RenameLabel():
                 secret = self._secret(LabelSecret, command, command.sealed)
                 if isinstance(secret, str):
@@ -129,6 +133,8 @@ class Desk:
             return _Opened(missing="key-missing")
         try:
             digest = unseal(Digest, content.digest, key, mail_id)
+            if digest.trace:
+                return _Opened(digest)
             received = decode_as(Received, content.received.value)
             if received.source == "import":
                 # An imported message is shown as it was kept elsewhere.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, cast
 
 import apsw
@@ -166,7 +166,7 @@ class SqliteMailboxState:
     def _load_candidates(self, ws: WorkingSet, key: int, needs: Needs) -> None:
         columns = "select subject, n, thread, dated, participants from box_candidate"
         newest = f"{columns} where box = ? and subject = ? order by n desc limit {Candidates}"
-        rows = list(self._each(newest, [(key, s) for s in needs.subjects]))
+        rows = self._each(newest, [(key, s) for s in needs.subjects])
         moved = [ws.messages[m] for m in needs.moved]
         exact = f"{columns} where box = ? and subject = ? and n = ?"
         rows += self._each(
@@ -199,9 +199,7 @@ class SqliteMailboxState:
         wanted.update(t.merged_into for t in ws.threads.values())
         # What was merged leads to what it was merged into, and that perhaps further.
         while wanted := {n for n in wanted if n and n not in ws.threads}:
-            found = list(
-                self._each(f"{columns} where box = ? and n = ?", [(key, n) for n in wanted])
-            )
+            found = self._each(f"{columns} where box = ? and n = ?", [(key, n) for n in wanted])
             for row in found:
                 _add_thread(ws, row)
             wanted = {merged_into for _, _, merged_into in found}
@@ -306,21 +304,20 @@ class SqliteMailboxState:
             [(key, to_bytes(i), filters[i]) for i in ws.touched.filters if i in filters],
         )
 
-    def _rows(self, sql: str, bindings: Row) -> Iterator[Row]:
+    def _rows(self, sql: str, bindings: Row) -> list[Row]:
         return self._each(sql, [bindings])
 
-    def _each(self, sql: str, bindings: Sequence[Row]) -> Iterator[Row]:
-        """Yield the rows of `sql` run with each of `bindings`."""
+    def _each(self, sql: str, bindings: Sequence[Row]) -> list[Row]:
+        """Return the rows of `sql` run with each of `bindings`."""
         if not bindings:
-            return
+            return []
         try:
-            yield from self._connection.executemany(sql, bindings)
+            return list(self._connection.executemany(sql, bindings))
         except (apsw.BusyError, apsw.IOError, apsw.FullError) as e:
             raise EngineDown(f"mailbox state: {type(e).__name__}") from e
 
     def _run(self, sql: str, bindings: Sequence[Row]) -> None:
-        for _ in self._each(sql, bindings):
-            pass
+        self._each(sql, bindings)
 
 
 def _add_thread(ws: WorkingSet, row: Row) -> None:

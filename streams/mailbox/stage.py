@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import cast
 
 import msgspec
@@ -26,6 +27,9 @@ from streams.mailbox.working_set import WorkingSet
 from streams.stage import Poison
 
 NAME = "mailbox"
+
+PRINTS_KEPT = 8192
+"""Fingerprints that the stage keeps in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class MailboxStage:
         self._state = state
         self._content = content
         self._keys = keys
-        self._fingerprint = fingerprint
+        # People and references come again and again.
+        self._print = lru_cache(PRINTS_KEPT)(fingerprint.in_mailbox)
         self._clock = clock
         self._hostname = hostname
         self._random = random
@@ -116,7 +121,7 @@ class MailboxStage:
         self._state.save(sets, self._clock())
 
     def _desk(self) -> Desk:
-        return Desk(self._content, self._keys, self._fingerprint, self._hostname)
+        return Desk(self._content, self._keys, self._print, self._hostname)
 
     def _restored(self, ws: WorkingSet, wishes: Sequence[c.Command], desk: Desk) -> dict[str, Mail]:
         """Return the mails that a batch may bring back, those that it delivers itself included."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import format_datetime
 
+from mail.trace import Tls, return_path, with_protocol
+from mail.trace import received as received_field
 from schemas.events import Received
 from schemas.parts import AuthenticatedSecret, ReceivedSecret
-
-_PROTOCOLS = {"lmtp": "LMTP", "submission": "ESMTPSA", "api": "HTTP"}
 
 
 def compose(
@@ -19,23 +18,26 @@ def compose(
     `hostname` names this installation in them. A mail that was not judged has no
     Authentication-Results.
     """
-    fields = [f"Return-Path: <{secret.reverse_path}>"]
+    fields = [return_path(secret.reverse_path)]
     if judged is not None and judged.results:
-        fields.append(f"Authentication-Results: {judged.results}")
-    fields.append(_received(hostname, received, secret))
-    return "".join(f"{field}\r\n" for field in fields).encode("utf-8", "surrogateescape")
-
-
-def _received(hostname: str, received: Received, secret: ReceivedSecret) -> str:
-    # RFC 5321 section 4.4; the protocol's name follows RFC 3848.
-    client = f"[{secret.client_address}]" if secret.client_address else ""
-    names = f" ({' '.join(filter(None, [secret.client_name, client]))})" if client else ""
-    protocol = _PROTOCOLS.get(received.source) or ("ESMTPS" if received.tls_version else "ESMTP")
-    # More than one recipient is told to none of them (RFC 5321 section 7.2).
-    paths = secret.forward_paths
-    to = f"\r\n for <{paths[0]}>" if len(paths) == 1 else ""
-    date = format_datetime(datetime.fromtimestamp(received.received_at / 1_000_000, UTC))
-    return (
-        f"Received: from {secret.helo}{names}\r\n by {hostname} with {protocol}"
-        f"\r\n id {received.mail_id}{to};\r\n {date}"
+        fields.append(f"Authentication-Results: {judged.results}\r\n".encode())
+    tls = Tls(received.tls_version, received.tls_cipher) if received.tls_version else None
+    fields.append(
+        received_field(
+            helo=secret.helo,
+            client_address=secret.client_address,
+            client_name=secret.client_name,
+            by=hostname,
+            protocol=with_protocol(
+                lmtp=received.source == "lmtp",
+                tls=tls is not None,
+                authenticated=received.source == "submission",
+                utf8=received.smtputf8,
+            ),
+            mail_id=received.mail_id,
+            recipients=secret.forward_paths,
+            moment=datetime.fromtimestamp(received.received_at / 1_000_000, UTC),
+            tls=tls,
+        )
     )
+    return b"".join(fields)

@@ -185,3 +185,13 @@ def test_open_streams_are_counted(house: House) -> None:
         assert "mailfold_streams 0.0" in (await house.ask("GET", "/metrics", None)).text
 
     watch(house, watching())
+
+
+def test_streams_end_when_the_server_stops(house: House) -> None:
+    async def watching() -> None:
+        async with Stream(house, "/mailboxes/me/stream") as stream:
+            await stream.frame()
+            house.app.state.context.progress.end()
+            assert await stream.frame() is None
+
+    watch(house, watching())

@@ -72,3 +72,17 @@ def test_a_closed_one_listens_no_more() -> None:
         assert wake.listening == {"a": []}
 
     asyncio.run(run())
+
+
+def test_an_end_wakes_all_who_wait_and_nobody_waits_after_it() -> None:
+    async def run() -> None:
+        progress = Progress(FakeWake(), ["a"])
+        ticket = progress.ticket()
+        waiting = asyncio.create_task(progress.after(ticket, 20))
+        await asyncio.sleep(0)
+        progress.end()
+        assert not await waiting
+        assert not await progress.after(progress.ticket(), 20)
+        progress.close()
+
+    asyncio.run(run())

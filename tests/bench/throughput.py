@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from mail.authentication.zone import Zone
 from tests.bench.mails import messages, senders
 from tests.dns_server import DnsServer
 from tests.system import ROOT, System
@@ -30,7 +31,10 @@ def system(**environment: str) -> Iterator[System]:
     zone: dict[str, Any] = {}
     for s in senders_of_run():
         zone |= s.zone()
-    with tempfile.TemporaryDirectory(prefix="mailfold-bench-") as folder, DnsServer(zone) as dns:
+    with (
+        tempfile.TemporaryDirectory(prefix="mailfold-bench-") as folder,
+        DnsServer(Zone(zone), {}) as dns,
+    ):
         made = System(
             Path(folder) / "data",
             {"MAILFOLD_DNS": dns.address, "MAILFOLD_DNS_TIMEOUT": "5", **environment},
@@ -53,9 +57,7 @@ def senders_of_run() -> list[Any]:
     return _SENDERS
 
 
-def load(
-    running: System, mails: list[bytes], connections: int, rate: float = 0
-) -> list[float]:
+def load(running: System, mails: list[bytes], connections: int, rate: float = 0) -> list[float]:
     """Send mails from a process of its own; return when each was accepted (epoch seconds)."""
     with tempfile.NamedTemporaryFile(suffix=".mails") as f:
         pickle.dump(mails, f)
@@ -98,6 +100,7 @@ def smtp_to_listed(size: int, count: int) -> dict[str, Any]:
         load(running, warm, CONNECTIONS)
         wait_listed(api, len(warm), 60)
         begun = time.time()
+        before = running.cpu()
         accepted = load(running, mails, CONNECTIONS)
         listed = wait_listed(api, len(warm) + count, 600)
         # The load generator's own start is not the system's time.
@@ -108,6 +111,10 @@ def smtp_to_listed(size: int, count: int) -> dict[str, Any]:
             "value": round(count / (listed - max(begun, first)), 1),
             "accepted": round(count / (max(accepted) - first), 1),
             "count": count,
+            "cpu_ms": {
+                r: round((s - before[r]) * 1000 / count, 2) for r, s in running.cpu().items()
+            },
+            "peak_mb": running.peak_memory(),
         }
 
 

@@ -146,3 +146,31 @@ def test_a_loop_that_is_closed_does_not_stop_the_intake(stores: Bench) -> None:
     stores.log.open.set()
     asyncio.run(stores.intake.accept(arrival(2)))
     assert mail_id(2) in {r.key for r in read_rest(stores.log, MAIL_RECEIVED, {})}
+
+
+def test_parts_come_before_keys_and_keys_before_the_log(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "log.db", LOG)
+    log = Log(file, SocketWake(tmp_path / "run"))
+    keys = SqliteKeys(tmp_path / "keys.db")
+    parts = Parts(tmp_path / "parts", SqliteReferences(file))
+    new = arrival(7, with_parts=2)
+    seen: list[tuple[str, int, int, int]] = []
+
+    def checkpoint(point: str) -> None:
+        files = sum(p.is_file() for p in (tmp_path / "parts").rglob("*"))
+        seen.append(
+            (point, files, len(keys.get([new.mail_id])), len(read_rest(log, MAIL_RECEIVED, {})))
+        )
+
+    intake = GroupIntake(parts, keys, log, checkpoint)
+    asyncio.run(intake.accept(new))
+    intake.close()
+    keys.close()
+    file.close()
+    count = len(new.parts)
+    assert seen == [
+        ("intake.taken", 0, 0, 0),
+        ("intake.parts", count, 0, 0),
+        ("intake.keys", count, 1, 0),
+        ("intake.received", count, 1, 1),
+    ]

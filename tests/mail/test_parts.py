@@ -166,6 +166,13 @@ def test_a_delimiter_ends_a_header_without_empty_line() -> None:
     ]
 
 
+def test_a_parent_reaches_as_far_as_a_child_whose_header_was_cut_off() -> None:
+    inner = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nSubject: x\r\n--b--"
+    part, _ = _mixed("b", inner)
+    (child,) = part.children
+    assert child.end == child.children[0].end
+
+
 def test_parts_of_a_digest_are_messages() -> None:
     raw = b"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\ny\n--b--"
     assert _outline(parse(raw))[1:] == [("1", "message/rfc822"), ("1.1", "text/plain")]

@@ -23,6 +23,7 @@ from schemas.topics import dead_topic
 
 R = TypeVar("R")
 
+_REPLICAS = 3
 _POLL_RECORDS = 500
 _POLL_SECONDS = 0.05
 # A mail_id carries the clock of the door that gave it, the log that of the process that appends.
@@ -45,8 +46,9 @@ class KafkaLog:
         self._translator = Translator(registry, clock)
         self._appender = Appender(connection)
 
-    def ensure_topics(self, partitions: int, replicas: int = 1) -> None:
-        """Make the topics that are not there yet. Raises EngineDown."""
+    def ensure_topics(self, partitions: int) -> None:
+        """Make the topics that are not there yet, on three brokers each. Raises EngineDown."""
+        replicas = min(_REPLICAS, self._cluster.brokers())
         ensure_topics(self._cluster, self.prefix, partitions, replicas)
 
     def partitions(self, topic: str) -> int:

@@ -131,6 +131,7 @@ class FaustRunner:
 
     def _app(self) -> faust.App:
         s = self._settings
+        s.folder.mkdir(parents=True, exist_ok=True)
         more = {"consumer_group_instance_id": s.instance} if s.instance else {}
         return faust.App(
             self._log.physical(self._host.group),

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from infra.ports import Clock, EngineDown, EventLog, Position
-from projections.consumer import always, behind, fold_until
+from infra.ports import Clock, EventLog, Position
+from projections.consumer import fold_until
 from projections.ports import Projection
 from projections.versions import NeedsRebuild, State, Version, Versions
 
-_PATIENCE = 10.0
-"""Seconds within which a log brings a record that it has."""
-
-_COUNTED = 1000
-"""Up to so many offsets are looked at to tell how many are records."""
+NEAR = 2000
+"""Records that take a moment to fold."""
 
 
 class NothingKept(Exception):
@@ -68,34 +65,11 @@ def status(log: EventLog, versions: Versions) -> Sequence[Status]:
         else:
             position = projection.position()
             projection.close()
-        lag = _records(log, versions.source, position, end)
+        lag = distance(position, end)
         found.append(
             Status(version.name, version.version, version.state, version.format, position, lag)
         )
     return found
-
-
-def _records(log: EventLog, topic: str, position: Position, end: Position) -> int:
-    """Return the number of records from `position` to `end`, exact when they are few.
-
-    A log may have offsets that are no records, at its end too: without a look at them, what
-    has everything would seem to be behind for ever.
-    """
-    offsets = distance(position, end)
-    if not 0 < offsets <= _COUNTED:
-        return offsets
-    reader = log.reader(topic, position)
-    try:
-        count = 0
-        while behind(reader.position, end):
-            before = reader.position
-            records = reader.poll(_COUNTED, 1.0)
-            count += len(records)
-            if not records and reader.position == before:
-                return offsets
-        return count
-    finally:
-        reader.close()
 
 
 class Meter:
@@ -127,26 +101,17 @@ def silent(_: Progress) -> None:
     """Report nothing."""
 
 
-def fold_all(
+def fold_near_end(
     log: EventLog, topic: str, projection: Projection, meter: Meter, batch: int = 2000
 ) -> None:
-    """Fold from where the projection stands until the log has no more records."""
+    """Fold until what the log gained meanwhile is no more than a moment's work."""
     goal = log.end(topic)
-    reader = log.reader(topic, projection.position())
-    try:
-        while True:
-            # Some logs bring nothing at once, and have offsets that are no records.
-            waiting = behind(reader.position, goal)
-            records = reader.poll(batch, _PATIENCE if waiting else 0.0)
-            if records:
-                projection.apply(records, always)
-                meter.at(projection.position())
-            elif not waiting:
-                return
-            elif behind(reader.position, goal):
-                raise EngineDown(f"{topic}: no record within {_PATIENCE:.0f} s")
-    finally:
-        reader.close()
+    while True:
+        fold_until(log, topic, projection, goal, meter.at, batch)
+        end = log.end(topic)
+        if distance(goal, end) <= NEAR:
+            return
+        goal = end
 
 
 def rebuild(
@@ -162,7 +127,7 @@ def rebuild(
     try:
         position = projection.position()
         meter = Meter(log, versions.source, version.version, position, clock, report)
-        fold_all(log, versions.source, projection, meter, batch)
+        fold_near_end(log, versions.source, projection, meter, batch)
         _swap(log, versions, version, projection)
     finally:
         projection.close()

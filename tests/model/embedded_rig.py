@@ -19,7 +19,6 @@ from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from tests.contracts.runners import Killed
 from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
-from tests.model.stage_rig import HOSTNAME
 
 
 class EmbeddedRig:
@@ -40,9 +39,7 @@ class EmbeddedRig:
         self._runner = self._start()
 
     def _start(self) -> EmbeddedRunner:
-        stage = MailboxStage(
-            self.outcomes, self.content, self.keys, FINGERPRINT, self.clock, HOSTNAME
-        )
+        stage = MailboxStage(self.outcomes, self.content, self.keys, FINGERPRINT, self.clock)
         return EmbeddedRunner(stage, self._log, self.dead, self.clock, self._checkpoint)
 
     def _checkpoint(self, point: str) -> None:

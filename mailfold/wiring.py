@@ -235,7 +235,6 @@ class House:
             fingerprint=self.fingerprint,
             clock=self.clock,
             random=self.random,
-            hostname=self.settings.hostname,
         )
 
     def stage(self, name: str) -> Stage[Any]:

@@ -112,7 +112,7 @@ class System:
         found: dict[str, int] = {}
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in task.read_text().split():
-            with contextlib.suppress(OSError, IndexError):
+            with contextlib.suppress(OSError, IndexError, ValueError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 found[words[words.index(b"child") + 1].decode()] = int(pid)
         return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.ports import Clock, Directory, Intake, Lag, Limits, Random
@@ -83,15 +85,22 @@ class MxServer:
 
         Raises OSError.
         """
+        connect, loop = self._connect()
+        return self._serve(
+            await loop.create_server(connect, host, port, backlog=backlog, reuse_address=True)
+        )
+
+    async def start_on(self, listening: socket.socket, *, backlog: int = 512) -> tuple[str, int]:
+        """Serve a socket that listens already; return its address. Raises OSError."""
+        connect, loop = self._connect()
+        return self._serve(await loop.create_server(connect, sock=listening, backlog=backlog))
+
+    def _connect(self) -> tuple[Callable[[], Connection], asyncio.AbstractEventLoop]:
         loop = asyncio.get_running_loop()
         like = template(self._door.offer, loop)
-        server = await loop.create_server(
-            lambda: Connection(self._door, loop, like),
-            host,
-            port,
-            backlog=backlog,
-            reuse_address=True,
-        )
+        return lambda: Connection(self._door, loop, like), loop
+
+    def _serve(self, server: asyncio.Server) -> tuple[str, int]:
         self._servers.append(server)
         name: tuple[str, int] = server.sockets[0].getsockname()[:2]
         return name

@@ -11,6 +11,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from infra.ports import (
     Content,
     ContentStore,
@@ -27,11 +29,12 @@ from schemas.codec import CodecError, decode_as, encode
 from schemas.content import open_received, original
 from schemas.events import Authenticated, Received, Scored
 from schemas.fingerprint import Fingerprint
-from schemas.parts import ReceivedSecret
+from schemas.parts import Digest, ReceivedSecret
 from schemas.seal import SealError, seal
 from schemas.topics import MAIL_RECEIVED, topic_of
 from streams.inbound import authenticate, route, score, unjudged
 from streams.inbound.digest import facts_of, to_record
+from streams.inbound.trace import compose
 from streams.stage import Poison
 
 GROUP = "inbound"
@@ -155,7 +158,7 @@ class InboundStage:
         judged: dict[str, Judgement] = {}
         contents: dict[str, Content] = {}
         for m in mails:
-            read = to_record(message := digest(m.raw))
+            read = digest(m.raw)
             verdict = found.get(m.received.mail_id)
             if verdict is None:
                 authenticated = unjudged.event(m.received, m.key, self._random)
@@ -167,9 +170,22 @@ class InboundStage:
                 received=m.record,
                 authenticated=encode(authenticated),
                 scored=encode(scored),
-                digest=seal(to_record(read), m.key, m.received.mail_id, self._random),
+                digest=seal(
+                    self._shown(m, read, verdict.verdict.results_header if verdict else ""),
+                    m.key,
+                    m.received.mail_id,
+                    self._random,
+                ),
             )
         return judged, contents
+
+    def _shown(self, mail: Incoming, read: MessageDigest, results: str) -> Digest:
+        record = to_record(read)
+        try:
+            trace = compose(self._authserv_id, mail.received, mail.secret, results)
+        except Exception:  # noqa: BLE001 (a defect in composing them never stops mail either)
+            return msgspec.structs.replace(record, unreadable=True)
+        return msgspec.structs.replace(record, trace=trace)
 
     def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
         try:

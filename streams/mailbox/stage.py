@@ -42,7 +42,7 @@ class Plan:
 
 
 class MailboxStage:
-    """Satisfies Stage[Plan]. `hostname` names this installation in trace fields."""
+    """Satisfies Stage[Plan]."""
 
     name = NAME
     source = MAILBOX_COMMANDS
@@ -55,7 +55,6 @@ class MailboxStage:
         keys: KeyStore,
         fingerprint: Fingerprint,
         clock: Clock,
-        hostname: str,
         random: Random = os.urandom,
     ) -> None:
         self._state = state
@@ -64,7 +63,6 @@ class MailboxStage:
         # People and references come again and again.
         self._print = lru_cache(PRINTS_KEPT)(fingerprint.in_mailbox)
         self._clock = clock
-        self._hostname = hostname
         self._random = random
 
     def plan(self, batch: Sequence[Record]) -> Plan:
@@ -121,7 +119,7 @@ class MailboxStage:
         self._state.save(sets, self._clock())
 
     def _desk(self) -> Desk:
-        return Desk(self._content, self._keys, self._print, self._hostname)
+        return Desk(self._content, self._keys, self._print)
 
     def _restored(self, ws: WorkingSet, wishes: Sequence[c.Command], desk: Desk) -> dict[str, Mail]:
         """Return the mails that a batch may bring back, those that it delivers itself included."""

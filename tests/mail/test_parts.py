@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail.fields import MAX_FIELDS
 from mail.parts import MAX_LEVELS, MAX_PARTS, NO_BOUNDARY, NO_CLOSE, TRUNCATED, Part, parse
 from tests.corpora import corpus_files
 
@@ -231,6 +232,12 @@ def test_the_last_part_allowed_reaches_to_the_end() -> None:
     assert parts[-1].defects == (TRUNCATED,)
     assert parts[-1].end == len(raw)
     assert parts[-2].body(raw) == b"x"
+
+
+def test_fields_are_bounded_and_the_body_is_found_all_the_same() -> None:
+    raw = b"a:\n" * (MAX_FIELDS + 5) + b"\nbody"
+    part = parse(raw)
+    assert (len(part.fields), part.body(raw)) == (MAX_FIELDS, b"body")
 
 
 _LINE = st.sampled_from(

@@ -19,7 +19,7 @@ from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from tests.contracts.runners import Killed
 from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
-from tests.model.stage_rig import HOSTNAME
+
 
 
 class EmbeddedRig:
@@ -41,7 +41,7 @@ class EmbeddedRig:
 
     def _start(self) -> EmbeddedRunner:
         stage = MailboxStage(
-            self.outcomes, self.content, self.keys, FINGERPRINT, self.clock, HOSTNAME
+            self.outcomes, self.content, self.keys, FINGERPRINT, self.clock
         )
         return EmbeddedRunner(stage, self._log, self.dead, self.clock, self._checkpoint)
 

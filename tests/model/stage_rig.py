@@ -14,8 +14,6 @@ from streams.mailbox.sqlite import SqliteMailboxState
 from streams.mailbox.stage import MailboxStage
 from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
 
-HOSTNAME = "mx.example.test"
-
 
 class FakeContent:
     """A content store."""
@@ -50,7 +48,7 @@ class StageRig:
 
     def new_stage(self, state: SqliteMailboxState) -> MailboxStage:
         """Return a stage on another state."""
-        return MailboxStage(state, self.content, self.keys, FINGERPRINT, self.clock, HOSTNAME)
+        return MailboxStage(state, self.content, self.keys, FINGERPRINT, self.clock)
 
     def append(self, outputs: Sequence[Output]) -> None:
         _append(self.commands, outputs, self.clock.now)

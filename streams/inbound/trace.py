@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from mail.trace import Tls, return_path, with_protocol
 from mail.trace import received as received_field
 from schemas.events import Received
-from schemas.parts import AuthenticatedSecret, ReceivedSecret
+from schemas.parts import ReceivedSecret
 
 
-def compose(
-    hostname: str, received: Received, secret: ReceivedSecret, judged: AuthenticatedSecret | None
-) -> bytes:
+def compose(hostname: str, received: Received, secret: ReceivedSecret, results: str) -> bytes:
     """Return Return-Path, Authentication-Results and Received, with CRLF line ends.
 
-    `hostname` names this installation in them. A mail that was not judged has no
-    Authentication-Results.
+    `hostname` names this installation in them; `results` is the body of Authentication-Results,
+    empty for a mail that was not judged. An import gets none: it is shown as it was kept elsewhere.
     """
+    if received.source == "import":
+        return b""
     fields = [return_path(secret.reverse_path)]
-    if judged is not None and judged.results:
-        fields.append(f"Authentication-Results: {judged.results}\r\n".encode())
+    if results:
+        fields.append(f"Authentication-Results: {results}\r\n".encode())
     tls = Tls(received.tls_version, received.tls_cipher) if received.tls_version else None
     fields.append(
         received_field(

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from schemas.events import Received
-from schemas.parts import AuthenticatedSecret, ReceivedSecret
-from streams.mailbox.trace import compose
+from schemas.parts import ReceivedSecret
+from streams.inbound.trace import compose
 
 RECEIVED = Received(
     event_id="",
@@ -33,7 +33,7 @@ SECRET = ReceivedSecret(
 
 
 def unfolded(received: Received = RECEIVED, secret: ReceivedSecret = SECRET) -> list[str]:
-    text = compose("mx.example.test", received, secret, None).decode()
+    text = compose("mx.example.test", received, secret, "").decode()
     return text.replace("\r\n\t", " ").split("\r\n")[:-1]
 
 
@@ -72,11 +72,15 @@ def test_the_protocol_is_named(fields: dict[str, object], protocol: str) -> None
 
 
 def test_results_stand_between_as_they_were_composed() -> None:
-    judged = AuthenticatedSecret(results="mx.example.test;\r\n spf=pass")
-    text = compose("mx.example.test", RECEIVED, SECRET, judged)
+    text = compose("mx.example.test", RECEIVED, SECRET, "mx.example.test;\r\n spf=pass")
     assert b"\r\nAuthentication-Results: mx.example.test;\r\n spf=pass\r\nReceived: " in text
 
 
 def test_a_client_can_not_write_a_field_of_its_own() -> None:
     bad = msgspec.structs.replace(SECRET, helo="x\r\nX-Evil: 1", client_name="y\r\nX-Evil: 2")
     assert not any(line.startswith("X-Evil") for line in unfolded(secret=bad))
+
+
+def test_an_imported_mail_gets_no_trace_fields() -> None:
+    kept = msgspec.structs.replace(RECEIVED, source="import")
+    assert compose("mx.example.test", kept, SECRET, "mx.example.test; spf=pass") == b""

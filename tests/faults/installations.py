@@ -1,0 +1,86 @@
+"""What the fault tests run against: one installation a profile, each used from outside only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.barrier import VARIABLE
+from tests.system import System
+
+STAGE_POINTS = ("planned", "settled", "outputs", "state", "position", "committed")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One way to run the house, and where its processes can be held."""
+
+    name: str
+    points: Mapping[str, tuple[str, ...]]
+    """Checkpoints by the process that comes by them."""
+    environment: Callable[[pytest.FixtureRequest], Mapping[str, str]]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The processes that `serve` runs."""
+        return tuple(self.points)
+
+
+EMBEDDED = Profile(
+    "embedded",
+    {
+        "mx": ("intake.taken", "intake.parts", "intake.keys", "intake.received"),
+        "inbound": tuple(f"inbound.{p}" for p in STAGE_POINTS),
+        "mailbox": tuple(f"mailbox.{p}" for p in STAGE_POINTS),
+        "views": tuple(
+            f"mailbox-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
+        ),
+        "api": (),
+    },
+    lambda _: {},
+)
+
+PROFILES = (pytest.param(EMBEDDED, id=EMBEDDED.name),)
+
+
+class Installations:
+    """Makes installations of one profile in a folder, and stops them at the end."""
+
+    def __init__(self, profile: Profile, folder: Path, environment: Mapping[str, str]) -> None:
+        self.profile = profile
+        self._folder = folder
+        self._environment = environment
+        self._made: list[System] = []
+
+    def __call__(self, *accounts: str, **environment: str) -> System:
+        """Return a new installation with accounts, not started."""
+        data = self._folder / f"data-{uuid.uuid4().hex[:8]}"
+        barrier = data.with_name(f"{data.name}-barrier")
+        barrier.mkdir()
+        made = System(data, {**self._environment, VARIABLE: str(barrier), **environment})
+        self._made.append(made)
+        for name in accounts:
+            made.add_account(name)
+        return made
+
+    def stop(self) -> None:
+        """Stop all that runs."""
+        for made in self._made:
+            if made.process is not None:
+                for held in barrier_of(made).iterdir():
+                    held.unlink()
+                made.stop()
+
+
+def barrier_of(system: System) -> Path:
+    """Return the folder in which points are asked for."""
+    return Path(system.environment[VARIABLE])
+
+
+def log_of(system: System) -> str:
+    """Return what the installation has written to stderr so far."""
+    return (system.data.parent / f"{system.data.name}.log").read_text(errors="replace")

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
+    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
@@ -200,7 +201,6 @@ class House:
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
-        from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
@@ -210,7 +210,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            AuthSettings(),
+            auth_settings(s),
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -374,6 +374,14 @@ def open_house(settings: Settings | None = None) -> Generator[House]:
         yield house
     finally:
         house.close()
+
+
+def auth_settings(settings: Settings) -> AuthSettings:
+    """Return what the administrator decided about authentication."""
+    from mail.authentication.evaluate import AuthSettings
+
+    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
+    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

@@ -164,6 +164,9 @@ def _resolve(results: Sequence[tuple[_Waiting, BaseException | None]]) -> None:
                 continue
             if error is None:
                 w.future.set_result(None)
+            elif isinstance(error, EngineDown):
+                # One for each: an exception gathers the traceback of everybody who raises it.
+                w.future.set_exception(EngineDown(*error.args))
             else:
                 w.future.set_exception(error)
 

@@ -16,6 +16,7 @@ Defect = Literal[
     "unterminated group",
     "address without domain",
     "address as display name",
+    "too long",
 ]
 
 

@@ -17,6 +17,9 @@ from mail.address_tokens import ATEXT, Defect, is_special, one_of, tokenize
 from mail.charsets import decode
 from mail.words import decode_words
 
+MAX_VALUE = 128 * 1024
+"""Octets of an address field that are read; the defect "too long" says that there were more."""
+
 
 class Mailbox(NamedTuple):
     """One mailbox: display name and address."""
@@ -72,9 +75,17 @@ def parse_addresses(value: bytes | str) -> AddressList:
 
     Comments, quoted strings, routes, groups and the obsolete syntax are read as RFC 5322 sections
     3.4 and 4.4 say; a comment after a bare address is its display name, as was the custom before
-    RFC 822 had phrases. Encoded words are decoded in names after parsing only.
+    RFC 822 had phrases. Encoded words are decoded in names, after parsing only. At most
+    MAX_VALUE octets are read.
     """
+    whole = len(value) <= MAX_VALUE
+    if not whole:
+        value = value[:MAX_VALUE]
     text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+    if not whole:
+        # The element that was cut is not read at all.
+        found = parse_addresses(text[: text.rfind(",") + 1])
+        return found._replace(defects=(*found.defects, "too long"))
     common: list[Mailbox] = []
     pos, size = 0, len(text)
     while (m := _COMMON.match(text, pos)) is not None:

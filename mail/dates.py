@@ -79,7 +79,8 @@ def _year(digits: bytes) -> int:
     year = int(digits)
     if len(digits) == 2:
         return year + (2000 if year < 50 else 1900)
-    return year + 1900 if len(digits) == 3 else year
+    # Three digits; with a leading zero from programs that counted on past 99 and padded.
+    return year + 1900 if 100 <= year < 1000 else year
 
 
 def _instant(year: int, month: int | None, day: bytes, rest: list[bytes | None]) -> datetime | None:

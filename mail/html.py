@@ -108,8 +108,9 @@ def _lines(between: re.Match[str]) -> str:
 
 
 def _by_tree(document: str, out: _Text) -> None:
-    root = LexborHTMLParser(document).root
-    node: LexborNode | None = root
+    parsed = LexborHTMLParser(document)
+    node: LexborNode | None = parsed.root
+    top = -1 if node is None else node.mem_id  # nodes themselves compare by their markup
     while node is not None:
         tag = node.tag or ""
         if node.is_text_node:
@@ -125,7 +126,7 @@ def _by_tree(document: str, out: _Text) -> None:
         following = node.next
         while following is None:
             node = node.parent
-            if node is None or node.tag is None or node == root:
+            if node is None or node.tag is None or node.mem_id == top:
                 return
             out.close(node.tag)
             following = node.next

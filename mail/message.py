@@ -13,7 +13,15 @@ from mail.html import html_text
 from mail.parameters import parse_parameters
 from mail.parts import Part, parse
 from mail.subjects import base_subject
-from mail.text import Attachment, Bodies, attachments_of, bodies, part_text, snippet
+from mail.text import (
+    SNIPPET_CHARACTERS,
+    Attachment,
+    Bodies,
+    attachments_of,
+    bodies,
+    part_text,
+    snippet,
+)
 from mail.words import decode_header
 
 __all__ = ["MessageDigest", "base_subject", "decoded_headers", "digest", "message_ids"]
@@ -22,6 +30,8 @@ _MESSAGE_ID = re.compile(rb"<([^<>]{1,1000})>")
 _SPACE = re.compile(rb"\s+")
 _PREVIEW = 16 * 1024
 """Characters of text that a snippet is made from; a snippet is far shorter."""
+_MAX_HEADER = 512 * 1024
+"""Octets of a header in which repeated destination fields are read."""
 _ADDRESSES = frozenset((b"from", b"to", b"cc"))
 
 
@@ -85,7 +95,7 @@ def _digest(raw: bytes, tree: Part) -> MessageDigest:
             if name in addresses:
                 # RFC 5322 section 4.5.3: repeated destinations count as one field; of repeated
                 # From fields, which no syntax allows, the first.
-                if name != b"from":
+                if name != b"from" and field.start < _MAX_HEADER:
                     addresses[name] += parse_addresses(field.value).mailboxes
             else:
                 first[name] = field.value
@@ -105,7 +115,7 @@ def _digest(raw: bytes, tree: Part) -> MessageDigest:
         from_=authors,
         to=addresses.get(b"to", ()),
         cc=addresses.get(b"cc", ()),
-        subject=decode_header(get(b"subject", b""), charset),
+        subject=" ".join(decode_header(get(b"subject", b""), charset).split()),
         date=parse_date(first[b"date"]) if b"date" in first else None,
         message_id=identifier[0] if identifier else decode_header(own).strip("<> "),
         references=_references(get(b"references", b""), replied),
@@ -149,7 +159,11 @@ def _preview(raw: bytes, sorted_: Bodies) -> str:
         if part.content_type == "text/plain":
             text = part_text(raw, part)[:_PREVIEW]
         elif part.content_type == "text/html":
-            text = html_text(part_text(raw, part)[: 4 * _PREVIEW])
+            document = part_text(raw, part)
+            text = html_text(document[:_PREVIEW])
+            # The head of some documents is long, and all that the first stretch holds.
+            if len(text) < SNIPPET_CHARACTERS and len(document) > _PREVIEW:
+                text = html_text(document[: 8 * _PREVIEW])
         else:
             continue
         if text and not text.isspace():

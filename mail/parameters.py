@@ -18,15 +18,18 @@ _SIMPLE = re.compile(
 # The first alternative of a value is a quoted string (an unterminated one runs to the end), the
 # second takes what stands before ";", blanks included, since file names are sent so.
 _PARAMETER = re.compile(
-    rb"[;\s]*+([^\s;=()\"]++)\s*+=\s*+"
+    rb"([^\s;=()\"]++)\s*+=\s*+"
     rb'(?:"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|([^;]*+))',
     re.DOTALL,
 )
+_SEPARATORS = re.compile(rb"[;\s]*+")
 _SKIP = re.compile(rb'(?:[^;"]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))*+(?:;|\Z)', re.DOTALL)
 _SECTION = re.compile(r"(.+?)(?:\*(0|[1-9][0-9]{0,3}))?(\*)?\Z", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*+\)", re.DOTALL)
 _MAX_PARAMETERS = 1_000
+MAX_VALUE = 64 * 1024
+"""Octets of a value that are read; what follows is not."""
 
 
 def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
@@ -37,6 +40,8 @@ def parse_parameters(value: bytes) -> tuple[str, dict[str, str]]:
     decoded because many composers send them. The first of two equal names counts, and the
     extended form (`name*`) before the plain one. Never raises.
     """
+    if len(value) > MAX_VALUE:
+        value = value[:MAX_VALUE]
     m = _MAIN.match(value)
     if m is not None:
         kind, pos, parameters = m[1].decode("ascii").lower(), m.end(), dict[str, str]()
@@ -67,6 +72,8 @@ def _parse(value: bytes) -> tuple[str, dict[str, str]]:
     pos = count = 0
     while pos < len(rest) and count < _MAX_PARAMETERS:
         count += 1
+        separators = _SEPARATORS.match(rest, pos)
+        pos = pos if separators is None else separators.end()
         m = _PARAMETER.match(rest, pos)
         if m is None:
             skip = _SKIP.match(rest, pos)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mail.fields import Field, Header, header_up_to
+from mail.fields import MAX_FIELDS, Field, Header, header_up_to
 from mail.parameters import parse_parameters
 from mail.transfer import IDENTITY, decode_transfer
 from mail.words import decode_header
@@ -21,6 +21,9 @@ TRUNCATED = "truncated"
 NO_BOUNDARY = "multipart without boundary"
 NO_CLOSE = "multipart without closing delimiter"
 
+# Fields of all headers together, and how many each part has for itself when those are used up.
+_MAX_FIELDS = 50_000
+_MIN_FIELDS = 32
 # Types whose body is a message (RFC 2046 section 5.2.1, RFC 6532 section 3.7).
 _MESSAGE_TYPES = frozenset(("message/rfc822", "message/global"))
 _LINE_SPACE = b" \t\r\n"
@@ -165,6 +168,7 @@ class _Scanner:
         # the last one found, or -1 when there is none up to `_lf_until`.
         self._crlf = self._lf = -2
         self._lf_until = 0
+        self._fields_left = _MAX_FIELDS
 
     def run(self) -> Part:
         raw, size = self._raw, self._size
@@ -227,6 +231,7 @@ class _Scanner:
         """Open the part that starts at `start`, and the message in it if it is one."""
         while True:
             header = self._header(start)
+            self._fields_left = max(_MIN_FIELDS, self._fields_left - len(header.fields))
             self._count += 1
             opened = _Open(start, header, default)
             if header.fields:
@@ -267,18 +272,18 @@ class _Scanner:
     def _header(self, start: int) -> Header:
         """Return the header at `start`; a delimiter in it ends it (RFC 2046 section 5.1.2)."""
         raw, size = self._raw, self._size
-        blank = self._blank(start)
+        blank, limit = self._blank(start), min(MAX_FIELDS, self._fields_left)
         if not self._active or raw.startswith((b"\n", b"\r\n"), start):
-            return header_up_to(raw, start, size, blank)
+            return header_up_to(raw, start, size, blank, limit)
         stop = size if blank < 0 else blank
         at = raw.find(b"\n--", start - 1, stop)
         while at >= 0:
             line_end = raw.find(b"\n", at + 3)
             line = raw[at + 3 : size if line_end < 0 else line_end]
             if self._delimiter(line) is not None:
-                return header_up_to(raw, start, at + 1, -1)
+                return header_up_to(raw, start, at + 1, -1, limit)
             at = raw.find(b"\n--", at + 3, stop)
-        return header_up_to(raw, start, size, blank)
+        return header_up_to(raw, start, size, blank, limit)
 
     def _blank(self, start: int) -> int:
         """Return the line end before the first empty line after `start`, -1 when there is none."""
@@ -312,7 +317,10 @@ class _Scanner:
         while len(stack) - 1 > level:
             opened = stack.pop()
             self._unclosed(opened)
-            stack[-1].children.append(opened.close(end))
+            part = opened.close(end)
+            stack[-1].children.append(part)
+            # A header that a delimiter cut off reaches over the line end before it.
+            end = max(end, part.end)
 
 
 def _read_content_fields(opened: _Open) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mail.addresses import canonical_domain, parse_addresses
 from mail.dates import format_date
-from mail.fields import Field, split_header
+from mail.fields import Field, iter_fields, split_header
 
 _FOLD = "\r\n\t"
 _LINE = 78
@@ -150,7 +150,7 @@ def as_shown(raw: bytes, trace_headers: bytes, authserv_id: str) -> bytes:
         # No header at all: its text must not be read as one.
         pieces.append(b"\r\n")
     pos = 0
-    for field in header.fields:
+    for field in iter_fields(raw, 0, header.body):
         if field.name == b"authentication-results" and _claims(field, own):
             pieces.append(raw[pos : field.start])
             pos = field.start + len(field.raw)

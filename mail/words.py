@@ -14,8 +14,8 @@ from mail.fields import unfold
 _WORD = re.compile(
     rb"=\?([^?\s*]{1,64})(?:\*[^?\s]{0,64})?\?([bBqQ])\?([^?]*(?:(?<!=)\?(?!=)[^?]*){0,4})\?="
 )
-# What a header may not hold once it is text: line ends and other controls (a tab is white space).
-_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]+")
+# What a header does not hold once it is text: line ends, tabs and other controls.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 

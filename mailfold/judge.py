@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from mail.authentication.dns import Answer, Question
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.resolution import (
+    AtHand,
     Judged,
     ResolutionLimits,
     Resolve,
@@ -22,8 +23,15 @@ class BatchJudge:
     Answers are shared within a batch: the same question of many mails is asked once.
     """
 
-    def __init__(self, resolve: Resolve, settings: AuthSettings, limits: ResolutionLimits) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        at_hand: AtHand,
+        settings: AuthSettings,
+        limits: ResolutionLimits,
+    ) -> None:
         self._resolve = resolve
+        self._at_hand = at_hand
         self._settings = settings
         self._limits = limits
         self._loop = asyncio.new_event_loop()
@@ -37,7 +45,13 @@ class BatchJudge:
         return await asyncio.gather(
             *(
                 resolve_and_authenticate(
-                    m.raw, m.envelope, shared, m.received_at, self._settings, self._limits
+                    m.raw,
+                    m.envelope,
+                    shared,
+                    m.received_at,
+                    self._settings,
+                    self._limits,
+                    self._at_hand,
                 )
                 for m in mails
             )

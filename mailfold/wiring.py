@@ -199,14 +199,17 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
+        from infra.dns.resolver import DnsResolver
         from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
         s = self.settings
+        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
         judge = BatchJudge(
-            dns_resolver(s),
+            resolver.resolve,
+            resolver.at_hand,
             AuthSettings(),
             ResolutionLimits(seconds=s.dns_timeout),
         )
@@ -232,7 +235,6 @@ class House:
             fingerprint=self.fingerprint,
             clock=self.clock,
             random=self.random,
-            hostname=self.settings.hostname,
         )
 
     def stage(self, name: str) -> Stage[Any]:

@@ -15,7 +15,7 @@ from projections.versions import Version, Versions
 CHANNEL = "views"
 """Whoever waits for a projection to move listens here."""
 
-_CATCH_UP = 2000
+_PATIENCE = 10.0
 _IDLE = 1.0
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
@@ -45,20 +45,28 @@ def fold_until(
     projection: Projection,
     goal: Position,
     tell: Callable[[Position], None] = unheard,
+    batch: int = 2000,
 ) -> None:
     """Fold up to `goal` exactly, telling the position after each batch.
 
-    Raises AheadOfLog when the log ends before it.
+    Raises AheadOfLog when the log ends before it, EngineDown when nothing can be read.
     """
     reader = log.reader(topic, projection.position())
     try:
-        while behind(projection.position(), goal):
-            records = reader.poll(_CATCH_UP, 5.0)
+        # The reader's own position: a log may have offsets at its end that are no records.
+        while behind(reader.position, goal):
+            records = reader.poll(batch, _PATIENCE)
             wanted = [r for r in records if r.offset < goal.get(r.partition, 0)]
-            if not records:
+            if wanted:
+                projection.apply(wanted, always)
+                tell(projection.position())
+            if records or not behind(reader.position, goal):
+                continue
+            if behind(log.end(topic), goal):
                 raise AheadOfLog(f"{topic} ends before {dict(goal)}")
-            projection.apply(wanted, always)
-            tell(projection.position())
+            raise EngineDown(f"{topic} gives no records")
+        if behind(projection.position(), goal):
+            projection.pass_by(goal)
     finally:
         reader.close()
 
@@ -116,9 +124,10 @@ class Consumer:
         position = projection.position()
         reader = self._reader_at(position)
         records = reader.poll(self._batch, timeout)
-        if not records:
-            return 0
         before, self._position = position, None
+        if not records:
+            self._pass_by(live, kept, before, reader.position)
+            return 0
         at = self._checkpoint
         at(f"{self._versions.name}-view.read")
 
@@ -157,6 +166,17 @@ class Consumer:
             if version.version not in self._opened:
                 self._opened[version.version] = self._versions.open(version)
         return versions
+
+    def _pass_by(
+        self, live: Version, kept: Sequence[Version], before: Position, now: Position
+    ) -> None:
+        """Leave offsets behind that are no records, so that a lag of nothing is 0."""
+        if behind(before, now):
+            for version in (live, *kept):
+                projection = self._opened[version.version]
+                if not behind(projection.position(), before):
+                    projection.pass_by(now)
+        self._position = self._opened[live.version].position()
 
     def _reader_at(self, position: Position) -> Reader:
         if self._reader is not None and position == self._position:

@@ -71,6 +71,10 @@ class Projection(Protocol):
         """
         ...
 
+    def pass_by(self, position: Position) -> None:
+        """Move the position over offsets that hold no records (a log may have such)."""
+        ...
+
     def hold(self) -> AbstractContextManager[None]:
         """While held, nobody folds into this version, whatever process it is in."""
         ...

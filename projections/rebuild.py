@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from infra.ports import Clock, EventLog, Position
-from projections.consumer import always, fold_until
+from projections.consumer import fold_until
 from projections.ports import Projection
 from projections.versions import NeedsRebuild, State, Version, Versions
+
+NEAR = 2000
+"""Records that take a moment to fold."""
 
 
 class NothingKept(Exception):
@@ -98,17 +101,17 @@ def silent(_: Progress) -> None:
     """Report nothing."""
 
 
-def fold_all(
+def fold_near_end(
     log: EventLog, topic: str, projection: Projection, meter: Meter, batch: int = 2000
 ) -> None:
-    """Fold from where the projection stands until the log has no more records."""
-    reader = log.reader(topic, projection.position())
-    try:
-        while records := reader.poll(batch, 0.0):
-            projection.apply(records, always)
-            meter.at(projection.position())
-    finally:
-        reader.close()
+    """Fold until what the log gained meanwhile is no more than a moment's work."""
+    goal = log.end(topic)
+    while True:
+        fold_until(log, topic, projection, goal, meter.at, batch)
+        end = log.end(topic)
+        if distance(goal, end) <= NEAR:
+            return
+        goal = end
 
 
 def rebuild(
@@ -124,7 +127,7 @@ def rebuild(
     try:
         position = projection.position()
         meter = Meter(log, versions.source, version.version, position, clock, report)
-        fold_all(log, versions.source, projection, meter, batch)
+        fold_near_end(log, versions.source, projection, meter, batch)
         _swap(log, versions, version, projection)
     finally:
         projection.close()

@@ -9,11 +9,8 @@ from typing import Literal
 from infra.ports import Clock, EventLog
 from projections.consumer import fold_until
 from projections.ports import Projection, Row
-from projections.rebuild import Meter, Report, distance, silent
+from projections.rebuild import NEAR, Meter, Report, distance, silent
 from projections.versions import Versions
-
-_NEAR = 2000
-"""The snapshot that is compared holds back the checkpoint, so it is taken this near to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,8 @@ def verify(
     try:
         with versions.scratch() as fresh:
             meter = Meter(log, versions.source, version.version, {}, clock, report)
-            while distance(fresh.position(), live.position()) > _NEAR:
+            # A snapshot holds back the checkpoint, so it is taken when little is left to fold.
+            while distance(fresh.position(), live.position()) > NEAR:
                 fold_until(log, versions.source, fresh, live.position(), meter.at)
             with live.snapshot():
                 fold_until(log, versions.source, fresh, live.position())

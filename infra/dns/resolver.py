@@ -49,6 +49,10 @@ class DnsResolver:
         self._cache = AnswerCache(entries, clock)
         self._under_way: dict[Question, asyncio.Future[Answer]] = {}
 
+    def at_hand(self, asked: Question) -> Answer | None:
+        """Return the answer to a question when it is in the cache."""
+        return self._cache.get(asked)
+
     async def resolve(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
         """Answer every question; a failure is an answer too. Raises nothing but on cancelling."""
         gate = asyncio.Semaphore(_AT_ONCE)

@@ -26,6 +26,10 @@ WalHook = Callable[[apsw.Connection, str, int], int]
 """Called after a commit with the connection, the schema's name and the WAL's length in pages."""
 
 
+_READER_PATIENCE = 0.05
+"""Seconds that a commit waits for readers of a WAL grown too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How a file is kept. Sizes of the WAL are in pages of `page_size` octets."""
@@ -145,13 +149,20 @@ def _apply(connection: apsw.Connection, profile: Profile, read_only: bool) -> No
         connection.wal_autocheckpoint(0)
 
 
-def checkpoint_inline(profile: Profile, wake: Callable[[], None] | None) -> WalHook:
+def checkpoint_inline(
+    profile: Profile, busy_timeout: float, wake: Callable[[], None] | None
+) -> WalHook:
     """Return the hook that runs after each commit, with the length of the WAL in pages."""
 
     def committed(connection: apsw.Connection, _database: str, pages: int) -> int:
         try:
             if pages >= profile.restart:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+                # A reader that stands still may hold the WAL, but not the writers for long.
+                connection.set_busy_handler(busy_ladder(_READER_PATIENCE))
+                try:
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+                finally:
+                    connection.set_busy_handler(busy_ladder(busy_timeout))
             elif pages >= profile.checkpoint:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             elif profile.background and pages >= profile.background and wake is not None:

@@ -36,7 +36,7 @@ class SqliteFile:
         self._background = Background(self) if profile.background else None
         wake = self._background.wake if self._background else None
         # apsw keeps one hook: setting ours takes the place of SQLite's autocheckpoint.
-        self.connection.set_wal_hook(checkpoint_inline(profile, wake))
+        self.connection.set_wal_hook(checkpoint_inline(profile, busy_timeout, wake))
 
     def open_reader(self) -> apsw.Connection:
         """Return a further connection that only reads. Raises EngineDown."""

@@ -59,8 +59,8 @@ class SqliteKeys:
         """Open the file, made when it is not there. Raises EngineDown."""
         self._random = random
         self._sync = sync
-        self._file = SqliteFile(path, KEYS, vfs=vfs, busy_timeout=busy_timeout)
-        with self._file.write() as c:
+        self.file = SqliteFile(path, KEYS, vfs=vfs, busy_timeout=busy_timeout)
+        with self.file.write() as c:
             c.execute(_TABLES)
 
     def put(self, keys: Mapping[str, bytes]) -> None:
@@ -71,7 +71,7 @@ class SqliteKeys:
         """
         if not keys:
             return
-        with self._file.write() as c:
+        with self.file.write() as c:
             before = c.total_changes()
             self._insert(c, keys)
             if c.total_changes() - before == len(keys):
@@ -86,7 +86,7 @@ class SqliteKeys:
         missing = [i for i in dict.fromkeys(identifiers) if i not in found]
         if not missing:
             return found
-        with self._file.write() as c:
+        with self.file.write() as c:
             self._insert(c, {i: self._random(_SIZE) for i in missing})
             # Another process may have been first; what stands there counts.
             return {**found, **self._select(c, missing)}
@@ -111,7 +111,7 @@ class SqliteKeys:
 
     def get(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
         """Return the keys that exist; a destroyed one is missing. Raises EngineDown."""
-        with self._file.read() as c:
+        with self.file.read() as c:
             return self._select(c, identifiers)
 
     def destroy(self, identifiers: Sequence[str]) -> None:
@@ -120,20 +120,20 @@ class SqliteKeys:
         Raises EngineDown when another process holds the WAL: the keys are gone for every reader,
         but call it again until it returns.
         """
-        with self._file.write() as c:
+        with self.file.write() as c:
             c.executemany(
                 "update key set key=? where id=?",
                 ((_DESTROYED, to_column(i)) for i in identifiers),
             )
         # The WAL still has the pages as they were: move it into the file and cut it to nothing.
-        with self._file.read() as c:
+        with self.file.read() as c:
             c.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             # SQLite does not sync the cut, which loses no data; here it would bring keys back.
-            self._sync(Path(f"{self._file.path}-wal"))
+            self._sync(Path(f"{self.file.path}-wal"))
 
     def secret(self) -> bytes:
         """Return the installation's secret of 32 octets, made at the first call."""
-        with self._file.write() as c:
+        with self.file.write() as c:
             c.execute(
                 "insert or ignore into installation values('secret', ?)", (self._random(_SIZE),)
             )
@@ -143,4 +143,4 @@ class SqliteKeys:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()

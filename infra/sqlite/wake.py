@@ -118,8 +118,8 @@ def _reachable(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if len(os.fspath(folder).encode()) <= _LONGEST_FOLDER:
             return folder
-        name = sha256(os.fspath(folder).encode()).hexdigest()[:16]
-        short = Path(tempfile.gettempdir()) / f"mailfold-{os.geteuid()}-{name}"
+        name = sha256(f"{os.geteuid()} {folder}".encode()).hexdigest()[:16]
+        short = Path(tempfile.gettempdir()) / f"mf-{name}"
         short.mkdir(mode=0o700, exist_ok=True)
         found = short.lstat()
     except OSError as e:

@@ -16,6 +16,9 @@ _FIELDS = re.compile(
 )
 _MAILDIR_INFO = re.compile(r"[:;!,]2,([A-Za-z]*)\Z")
 
+# maildir(5): a time in seconds, something unique, the host; programs agree on the first dot.
+_MAILDIR_UNIQUE = re.compile(r"\d+\..+")
+
 _MAILDIR = {"S": SEEN, "F": FLAGGED, "R": ANSWERED, "D": DRAFT}
 _X_STATUS = {"A": ANSWERED, "F": FLAGGED, "T": DRAFT}
 # nsMsgMessageFlags: read, replied, marked; 8 is expunged.
@@ -40,6 +43,11 @@ _JUNK = frozenset(("junk", "$junk"))
 _MAX_FIELD = 32 * 1024
 MAX_LABELS = 100
 MAX_NAME = 225
+
+
+def is_maildir_name(file_name: str) -> bool:
+    """Say whether a file in a folder cur or new is named as a message of a Maildir."""
+    return bool(_MAILDIR_UNIQUE.fullmatch(file_name) or _MAILDIR_INFO.search(file_name))
 
 
 def maildir_marks(file_name: str) -> Marks:

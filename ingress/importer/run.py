@@ -26,6 +26,7 @@ LabelOf = Callable[[str], str | None]
 _BATCH = 200
 _BATCH_BYTES = 16 * 1024 * 1024
 _IN_FLIGHT = 400
+_IN_FLIGHT_BYTES = 64 * 1024 * 1024
 _FAILURES_TOLD = 1_000
 MAX_MESSAGE_BYTES = 150 * 1024 * 1024
 """A larger one is reported as failed, octets."""
@@ -92,6 +93,31 @@ async def bring_in(
     return await _Import(target, progress).run(found)
 
 
+class _Window:
+    """How many mails, and how many octets of them, wait for the intake."""
+
+    def __init__(self) -> None:
+        self._mails = 0
+        self._octets = 0
+        self._moved = asyncio.Event()
+
+    async def enter(self, octets: int) -> None:
+        """Wait until there is room; a mail larger than the window goes alone."""
+        while self._mails and (
+            self._mails >= _IN_FLIGHT or self._octets + octets > _IN_FLIGHT_BYTES
+        ):
+            self._moved.clear()
+            await self._moved.wait()
+        self._mails += 1
+        self._octets += octets
+
+    def leave(self, octets: int) -> None:
+        """Make room again."""
+        self._mails -= 1
+        self._octets -= octets
+        self._moved.set()
+
+
 class _Import:
     def __init__(self, target: Target, progress: Callable[[Report], None] | None) -> None:
         self._target = target
@@ -99,7 +125,7 @@ class _Import:
         self._report = Report()
         # Mails of this run, in 8 octets each: a collection has copies far apart.
         self._met: set[int] = set()
-        self._free = asyncio.Semaphore(_IN_FLIGHT)
+        self._window = _Window()
         self._label_ids: dict[str, str | None] = {}
 
     async def run(self, found: Iterable[Found]) -> Report:
@@ -120,9 +146,9 @@ class _Import:
     async def _run(self, found: Iterable[Found]) -> None:
         async with asyncio.TaskGroup() as group:
             for batch in self._batches(found):
-                for arrival, origin in self._arrivals(batch):
-                    await self._free.acquire()
-                    group.create_task(self._accept(arrival, origin))
+                for arrival, kept in self._arrivals(batch):
+                    await self._window.enter(len(kept.content))
+                    group.create_task(self._accept(arrival, kept.origin, len(kept.content)))
                 self._tell()
 
     def _batches(self, found: Iterable[Found]) -> Iterator[list[Kept]]:
@@ -143,7 +169,7 @@ class _Import:
                 batch, size = [], 0
         yield batch
 
-    def _arrivals(self, batch: list[Kept]) -> Iterator[tuple[Arrival, str]]:
+    def _arrivals(self, batch: list[Kept]) -> Iterator[tuple[Arrival, Kept]]:
         mails = self._unmet(batch)
         known = self._target.known([m.mail_id for m in mails]) if mails else frozenset[str]()
         fresh = [m for m in mails if m.mail_id not in known]
@@ -153,7 +179,7 @@ class _Import:
         # Keys before sealing: an import that was killed between key and event left its key.
         keys = self._target.keys.ensure([m.mail_id for m in fresh])
         for mail in fresh:
-            yield self._arrival(mail, keys[mail.mail_id]), mail.kept.origin
+            yield self._arrival(mail, keys[mail.mail_id]), mail.kept
 
     def _unmet(self, batch: list[Kept]) -> list[_Identified]:
         mails: list[_Identified] = []
@@ -194,7 +220,7 @@ class _Import:
             self._label_ids[name] = self._target.label_of(name)
         return self._label_ids[name]
 
-    async def _accept(self, arrival: Arrival, origin: str) -> None:
+    async def _accept(self, arrival: Arrival, origin: str, octets: int) -> None:
         try:
             await self._target.intake.accept(arrival)
         except KeyTaken:
@@ -203,4 +229,4 @@ class _Import:
         else:
             self._report.new += 1
         finally:
-            self._free.release()
+            self._window.leave(octets)

@@ -23,7 +23,7 @@ from typing import IO, cast
 from ingress.importer import mbox
 from ingress.importer.dates import from_line_date, header_date
 from ingress.importer.kept import Found, Kept, Marks, NotMail, Unreadable, crlf
-from ingress.importer.marks import maildir_marks, mbox_marks
+from ingress.importer.marks import is_maildir_name, maildir_marks, mbox_marks
 from mail.fields import split_header
 
 _SECOND = 1_000_000
@@ -232,7 +232,7 @@ def _content_of_member(content: IO[bytes], size: int) -> Generator[mbox.Bytes]:
 
 
 def _file(file: File, at: Callable[[int], None]) -> Iterator[Found]:
-    if file.folder in ("cur", "new"):
+    if file.folder in ("cur", "new") and is_maildir_name(file.name):
         marks = maildir_marks(file.name) if file.folder == "cur" else Marks()
         # The time of delivery is the file's (maildir(5)); a program that moves it keeps it.
         yield _message(file.origin, bytes(file.data[:]), file.modified, marks)

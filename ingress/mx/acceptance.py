@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 
 from infra.ports import Arrival, Clock, EngineDown, Intake, Random
@@ -11,17 +10,18 @@ from ingress.arrival import Envelope, arrival
 from ingress.mx import replies
 from ingress.mx.data_reader import Fault
 from ingress.mx.replies import Reply
+from mail.trace import count_received
 from schemas.fingerprint import Fingerprint
 from schemas.seal import new_key
 
 MAX_HOPS = 50
-"""Received fields of a message; RFC 5321 section 6.3 asks for a limit of at least 100 or so,
-mail in use has below 20."""
+"""Received fields of a message. RFC 5321 section 6.3 thinks of 100; mail in use has below 20."""
 
 _LARGE = 256 * 1024
 """Larger messages are cut and sealed off the event loop, octets."""
 
-_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_MOST_HEADER = 1024 * 1024
+"""Hops are counted in so much of a message, octets: a header that is longer is none of use."""
 
 FAULTS: dict[Fault, Reply] = {
     "too-large": replies.TOO_LARGE,
@@ -30,13 +30,6 @@ FAULTS: dict[Fault, Reply] = {
     "no-memory": replies.OUT_OF_MEMORY,
 }
 """The reply for each reason not to take a message."""
-
-
-def hops(content: bytes) -> int:
-    """Return the number of Received fields in the header."""
-    end = content.find(b"\r\n\r\n")
-    header = content if end < 0 else content[:end]
-    return len(_RECEIVED.findall(header))
 
 
 class Acceptance:
@@ -52,7 +45,7 @@ class Acceptance:
 
     async def accept(self, content: bytes, envelope: Envelope, mailboxes: Sequence[str]) -> Reply:
         """Return 250 when the mail is durable, else why it was not taken."""
-        if hops(content) > MAX_HOPS:
+        if count_received(content[:_MOST_HEADER]) > MAX_HOPS:
             return replies.LOOP
 
         def make() -> Arrival:

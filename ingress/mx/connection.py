@@ -9,89 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
 
-from infra.ports import EngineDown, Lag, Limits
+from infra.ports import EngineDown
 from ingress.arrival import Envelope
 from ingress.client import network_of, plain_address
 from ingress.mx import replies
-from ingress.mx.acceptance import FAULTS, Acceptance
+from ingress.mx.acceptance import FAULTS
 from ingress.mx.admission import (
     CONNECTIONS,
     ERRORS,
     MESSAGES,
     RECIPIENTS,
-    BackPressure,
-    Connections,
-    Memory,
 )
 from ingress.mx.commands import MAX_LINE, Mail
 from ingress.mx.data_reader import DataReader, Message, Refusal
+from ingress.mx.door import Door
 from ingress.mx.inbound import Disconnected, Inbound, LineTooLong
 from ingress.mx.paths import Path
-from ingress.mx.recipients import Recipients
 from ingress.mx.replies import Reply
 from ingress.mx.session import Begin, BeginTls, Offer, ReadMessage, Resolve, Session, Wish
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds. RFC 5321 section 4.5.3.2.7: a server waits at least 5 minutes for a command."""
-
-    idle: float = 300.0
-    """Between two commands, and between two chunks of a message."""
-    handshake: float = 30.0
-    """For TLS to begin."""
-    session: float = 3600.0
-    """For the whole connection."""
-    closing: float = 10.0
-    """For the last reply to be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """What all connections share."""
-
-    offer: Offer
-    timeouts: Timeouts
-    tls: ssl.SSLContext | None
-    acceptance: Acceptance
-    recipients: Recipients
-    limits: Limits
-    lag: Lag
-    back_pressure: BackPressure
-    connections: Connections
-    memory: Memory
-    live: Live
-    template: dict[str, Any]
-
-
-class Live:
-    """The connections that are open."""
-
-    def __init__(self) -> None:
-        self.connections: set[Connection] = set()
-        self._none_left: asyncio.Event = asyncio.Event()
-
-    def add(self, connection: Connection) -> None:
-        """Note a connection that has begun."""
-        self.connections.add(connection)
-        self._none_left.clear()
-
-    def discard(self, connection: Connection) -> None:
-        """Note a connection that has ended."""
-        self.connections.discard(connection)
-        if not self.connections:
-            self._none_left.set()
-
-    async def ended(self) -> None:
-        """Wait until no connection is open."""
-        while self.connections:
-            await self._none_left.wait()
 
 
 def template(offer: Offer, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -106,8 +46,11 @@ def template(offer: Offer, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
 class Connection(SMTP):
     """One client."""
 
-    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
-        vars(self).update(door.template)
+    def __init__(
+        self, door: Door, loop: asyncio.AbstractEventLoop, like: Mapping[str, Any]
+    ) -> None:
+        """`like` is a template() made for the same offer and event loop."""
+        vars(self).update(like)
         self._inbound = Inbound(loop)
         asyncio.StreamReaderProtocol.__init__(
             self, self._inbound, client_connected_cb=self._cb_client_connected, loop=loop
@@ -220,7 +163,7 @@ class Connection(SMTP):
                     return
             if self._dialog.transaction is not None:
                 continue
-            if self._draining or self.loop.time() > self._deadline:
+            if self._draining or self.loop.time() >= self._deadline:
                 self._say(replies.SHUTTING_DOWN if self._draining else replies.TIMED_OUT)
                 self._hang_up()
                 return
@@ -301,7 +244,10 @@ class Connection(SMTP):
         try:
             read = await self._message(lease.hold)
             if isinstance(read, Refusal):
-                return self._counted(self._dialog.refusal(FAULTS[read.fault]))
+                reply = FAULTS[read.fault]
+                # Our memory is not the client's fault.
+                blame = read.fault != "no-memory"
+                return self._counted(self._dialog.refusal(reply)) if blame else reply
             envelope = Envelope(
                 source="smtp",
                 client_address=self._address,
@@ -322,6 +268,7 @@ class Connection(SMTP):
         reader = DataReader(self._door.offer.max_message_bytes, hold)
         if not self._inbound.buffer:
             self._flush()
+        deadline = self.loop.time() + self._door.timeouts.message
         while True:
             if self._inbound.buffer:
                 read = reader.feed(self._inbound.buffer)
@@ -329,6 +276,9 @@ class Connection(SMTP):
                     return read
                 self._flush()
                 self._reset_timeout()
+            if self.loop.time() >= deadline:
+                self._timeout_cb()
+                raise Disconnected
             await self._inbound.more()
 
     async def _accept(self, content: bytes, envelope: Envelope, mailboxes: list[str]) -> Reply:

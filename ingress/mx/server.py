@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.ports import Clock, Directory, Intake, Lag, Limits, Random
 from ingress.mx.acceptance import Acceptance
 from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.connection import Connection, Door, Live, Timeouts, template
+from ingress.mx.connection import Connection, template
+from ingress.mx.door import Door, Live, Timeouts
 from ingress.mx.recipients import Recipients
 from ingress.mx.session import Offer
 from schemas.fingerprint import Fingerprint
@@ -52,71 +54,62 @@ class MxServer:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._options = options
-        self._acceptance = Acceptance(intake, fingerprint=fingerprint, random=random, clock=clock)
-        self._recipients = Recipients(
-            directory, clock, hostname=options.hostname, postmaster=options.postmaster
-        )
-        self._limits = limits
-        self._lag = lag
-        self._tls = tls
         self._live = Live()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        offer = Offer(
+            hostname=options.hostname,
+            max_message_bytes=options.max_message_bytes,
+            max_recipients=options.max_recipients,
+            starttls=tls is not None,
+            max_errors=options.max_errors,
+            max_idle_commands=options.max_idle_commands,
+        )
+        self._door = Door(
+            offer=offer,
+            timeouts=options.timeouts,
+            tls=tls,
+            acceptance=Acceptance(intake, fingerprint=fingerprint, random=random, clock=clock),
+            recipients=Recipients(
+                directory, clock, hostname=options.hostname, postmaster=options.postmaster
+            ),
+            limits=limits,
+            lag=lag,
+            back_pressure=options.back_pressure,
+            connections=Connections(options.max_connections, options.max_connections_per_network),
+            memory=Memory(options.max_memory_bytes),
+            live=self._live,
+        )
 
     async def start(self, host: str, port: int, *, backlog: int = 512) -> tuple[str, int]:
-        """Listen; return the address, with the port that was chosen for 0. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        door = self._door(loop)
-        return self._serving(
-            await loop.create_server(
-                lambda: Connection(door, loop), host, port, backlog=backlog, reuse_address=True
-            )
+        """Listen on one more address; return it, with the port that was chosen for 0.
+
+        Raises OSError.
+        """
+        connect, loop = self._connect()
+        return self._serve(
+            await loop.create_server(connect, host, port, backlog=backlog, reuse_address=True)
         )
 
     async def start_on(self, listening: socket.socket, *, backlog: int = 512) -> tuple[str, int]:
         """Serve a socket that listens already; return its address. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        door = self._door(loop)
-        return self._serving(
-            await loop.create_server(
-                lambda: Connection(door, loop), sock=listening, backlog=backlog
-            )
-        )
+        connect, loop = self._connect()
+        return self._serve(await loop.create_server(connect, sock=listening, backlog=backlog))
 
-    def _serving(self, server: asyncio.Server) -> tuple[str, int]:
-        self._server = server
+    def _connect(self) -> tuple[Callable[[], Connection], asyncio.AbstractEventLoop]:
+        loop = asyncio.get_running_loop()
+        like = template(self._door.offer, loop)
+        return lambda: Connection(self._door, loop, like), loop
+
+    def _serve(self, server: asyncio.Server) -> tuple[str, int]:
+        self._servers.append(server)
         name: tuple[str, int] = server.sockets[0].getsockname()[:2]
         return name
 
-    def _door(self, loop: asyncio.AbstractEventLoop) -> Door:
-        o = self._options
-        offer = Offer(
-            hostname=o.hostname,
-            max_message_bytes=o.max_message_bytes,
-            max_recipients=o.max_recipients,
-            starttls=self._tls is not None,
-            max_errors=o.max_errors,
-            max_idle_commands=o.max_idle_commands,
-        )
-        return Door(
-            offer=offer,
-            timeouts=o.timeouts,
-            tls=self._tls,
-            acceptance=self._acceptance,
-            recipients=self._recipients,
-            limits=self._limits,
-            lag=self._lag,
-            back_pressure=o.back_pressure,
-            connections=Connections(o.max_connections, o.max_connections_per_network),
-            memory=Memory(o.max_memory_bytes),
-            live=self._live,
-            template=template(offer, loop),
-        )
-
     async def stop(self, grace: float = 10.0) -> None:
         """Accept no more connections; let transactions end within `grace` seconds."""
-        if self._server is None:
-            return
-        self._server.close()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
         for connection in tuple(self._live.connections):
             connection.shut_down()
         try:
@@ -125,7 +118,6 @@ class MxServer:
         except TimeoutError:
             for connection in tuple(self._live.connections):
                 connection.abort()
-        self._server = None
 
     @property
     def connections(self) -> int:

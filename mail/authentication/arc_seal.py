@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from datetime import datetime
 
+from mail.addresses import canonical_domain
 from mail.authentication.arc import (
     MAX_SETS,
     RESULTS,
@@ -16,9 +17,9 @@ from mail.authentication.arc import (
 )
 from mail.authentication.canonicalization import relaxed_field
 from mail.authentication.message import Message
-from mail.authentication.results_field import authserv_id
 from mail.authentication.signing import SigningError, SigningKey, signed_field
 from mail.fields import split_header
+from mail.trace import authserv_id_of
 
 SIGNED = (
     b"from",
@@ -105,7 +106,7 @@ def merged_results(raw: bytes, own_id: str) -> str:
     for field in split_header(raw).fields:
         if field.name != b"authentication-results":
             continue
-        if authserv_id(field.value) == own_id.lower():
+        if authserv_id_of(field.value) == canonical_domain(own_id):
             text = field.value.decode("utf-8", "replace")
             payloads.append(text.partition(";")[2].strip())
     return "; ".join((own_id, *payloads))

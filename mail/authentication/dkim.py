@@ -26,20 +26,22 @@ _MAX_KEY_RECORDS = 4
 
 # Fields that a reader is shown, or that decide what is shown, and that may occur once only
 # (RFC 5322 section 3.6, RFC 2045 section 3).
-SINGLETONS = (
-    b"from",
-    b"sender",
-    b"reply-to",
-    b"to",
-    b"cc",
-    b"subject",
-    b"date",
-    b"message-id",
-    b"in-reply-to",
-    b"references",
-    b"mime-version",
-    b"content-type",
-    b"content-transfer-encoding",
+SINGLETONS = frozenset(
+    (
+        b"from",
+        b"sender",
+        b"reply-to",
+        b"to",
+        b"cc",
+        b"subject",
+        b"date",
+        b"message-id",
+        b"in-reply-to",
+        b"references",
+        b"mime-version",
+        b"content-type",
+        b"content-transfer-encoding",
+    )
 )
 
 
@@ -234,10 +236,9 @@ def _unsuitable(key: KeyRecord, signature: Signature, policy: DkimPolicy) -> Ver
 
 def _covered(signature: Signature, message: Message) -> Verification | None:
     """Return why the signature does not cover what a reader sees, or None when it does."""
-    for name in SINGLETONS:
-        count = len(message.named(name))
+    for name, count in message.repeated().items():
         # Section 8.15: readers differ in which of several instances they show.
-        if count > 1 and signature.names.count(name) < count:
+        if name in SINGLETONS and signature.names.count(name) < count:
             shown = name.decode("ascii").title()
             return _verdict("policy", Reason.DKIM_HEADER_REPEATED, field=shown, count=count)
     if signature.length is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -18,6 +18,12 @@ from mail.authentication.message import HashName
 from mail.authentication.taglist import TagListError, parse_tag_list
 
 KeyType: TypeAlias = Literal["rsa", "ed25519"]
+
+_PADDING: Final = PKCS1v15()
+_PREHASHED: Final[dict[HashName, Prehashed]] = {
+    "sha1": Prehashed(SHA1()),
+    "sha256": Prehashed(SHA256()),
+}
 
 
 class KeyRecordError(ValueError):
@@ -37,23 +43,21 @@ class KeyRecord:
     """h=, or None when all are permitted."""
     services: frozenset[str]
     flags: frozenset[str]
-
-    @property
-    def bits(self) -> int:
-        """Size of an RSA key in bits; 0 for other types."""
-        return self.public.key_size if isinstance(self.public, RSAPublicKey) else 0
+    bits: int
+    """Size of an RSA key in bits; 0 for other types."""
 
     def verifies(self, signature: bytes, digest: bytes, hash_name: HashName) -> bool:
         """Tell whether `signature` is one of `digest` made with this key."""
         try:
-            if isinstance(self.public, RSAPublicKey):
-                algorithm = SHA256() if hash_name == "sha256" else SHA1()
-                self.public.verify(signature, digest, PKCS1v15(), Prehashed(algorithm))
-            elif self.public is not None:
-                # RFC 8463 section 3: PureEdDSA over the SHA-256 digest.
-                self.public.verify(signature, digest)
-            else:
+            if self.public is None:
                 return False
+            if self.bits:
+                # The kind of a key was checked when it was read; asking its class again is slow.
+                public = cast("RSAPublicKey", self.public)
+                public.verify(signature, digest, _PADDING, _PREHASHED[hash_name])
+            else:
+                # RFC 8463 section 3: PureEdDSA over the SHA-256 digest.
+                cast("Ed25519PublicKey", self.public).verify(signature, digest)
         except InvalidSignature:
             return False
         return True
@@ -73,9 +77,11 @@ def parse_key(text: bytes) -> KeyRecord:
         data = tags["p"].octets()
     except TagListError as error:
         raise KeyRecordError(str(error)) from error
+    public = _public(kind, data) if data else None
     return KeyRecord(
         kind=kind,
-        public=_public(kind, data) if data else None,
+        public=public,
+        bits=public.key_size if isinstance(public, RSAPublicKey) else 0,
         revoked=not data,
         hashes=frozenset(tags["h"].items()) if "h" in tags else None,
         services=frozenset(tags["s"].items()) if "s" in tags else frozenset("*"),

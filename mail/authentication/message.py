@@ -42,6 +42,10 @@ class Message:
         """Return the fields called `name` (lower case), first in the message first."""
         return self._by_name.get(name, [])
 
+    def repeated(self) -> dict[bytes, int]:
+        """Return the names that occur more than once, with their number."""
+        return {name: len(found) for name, found in self._by_name.items() if len(found) > 1}
+
     def canonical_body(self, method: Canonicalization) -> bytes:
         """Return the canonical body."""
         body = self._bodies.get(method)

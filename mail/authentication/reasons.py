@@ -110,7 +110,9 @@ WORDS: Final[dict[Reason, str]] = {
     _R.DNS_SERVFAIL: "DNS answered the {rrtype} query for {name} with an error.",
     _R.NO_CLIENT_ADDRESS: "The message did not come over SMTP, so there is no client to check.",
     _R.SPF_MATCH: "{ip} matches {term} in the SPF record of {domain}: {meaning}.",
-    _R.SPF_NO_MATCH: "Nothing in the SPF record of {domain} matches {ip}: it says neither yes nor no.",
+    _R.SPF_NO_MATCH: (
+        "Nothing in the SPF record of {domain} matches {ip}, so it says neither yes nor no."
+    ),
     _R.SPF_NO_DOMAIN: "{domain} is not a domain name that could publish an SPF record.",
     _R.SPF_NO_RECORD: "{domain} publishes no SPF record.",
     _R.SPF_SEVERAL_RECORDS: "{domain} publishes {count} SPF records; only one is allowed.",

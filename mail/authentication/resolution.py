@@ -7,7 +7,7 @@ counts as a DNS failure, so that the verdict rests on nothing but the answers th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -26,6 +26,9 @@ from mail.authentication.evaluate import AuthSettings, Envelope, Evaluation, Ver
 
 Resolve: TypeAlias = Callable[[Sequence[Question]], Awaitable[Mapping[Question, Answer]]]
 """Answers questions; one that it leaves out counts as timed out."""
+
+AtHand: TypeAlias = Callable[[Question], Answer | None]
+"""Answers that need no waiting, as those of a cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,14 @@ async def resolve_and_authenticate(
     now: datetime,
     settings: AuthSettings | None = None,
     limits: ResolutionLimits | None = None,
+    at_hand: AtHand = lambda _: None,
 ) -> Judged:
     """Judge a message, asking `resolve` for what is needed. Raises nothing but what it raises
     when cancelled: an error of the resolver counts as a failed lookup.
+
+    What `at_hand` knows is not asked, and interrupts no check.
     """
-    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits())
+    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits(), at_hand)
     clock = asyncio.get_running_loop().time
     deadline = clock() + run.limits.seconds
     while True:
@@ -111,10 +117,12 @@ class _Run:
         now: datetime,
         settings: AuthSettings | None,
         limits: ResolutionLimits,
+        at_hand: AtHand = lambda _: None,
     ) -> None:
         self.limits = limits
+        self._at_hand = at_hand
         self._evaluation = Evaluation(raw, envelope, now, settings)
-        self._answers: dict[Question, Answer] = {}
+        self._answers = _Known(self._fetch)
         self._consulted = Consulted(self._answers)
         self._rounds = 0
         self._asked = 0
@@ -136,6 +144,15 @@ class _Run:
             return allowed
         return Judged(verdict, dict(self._consulted.used), self._asked)
 
+    def _fetch(self, asked: Question) -> bool:
+        """Take an answer that is at hand; say whether there is one."""
+        answer = self._at_hand(asked) if self._asked < self.limits.questions else None
+        if answer is None:
+            return False
+        self._asked += 1
+        self._keep(asked, bounded(asked, answer))
+        return True
+
     def take(self, asked: Sequence[Question], answers: Mapping[Question, Answer]) -> None:
         """Keep the answers to `asked`."""
         for one in asked:
@@ -148,4 +165,29 @@ class _Run:
             answer = Answer("servfail")
             size = weight(asked, answer)
         self._bytes += size
-        self._answers[asked] = answer
+        self._answers.keep(asked, answer)
+
+
+class _Known(Mapping[Question, Answer]):
+    """Answers of one run; one that is not there yet is fetched when it is asked for."""
+
+    def __init__(self, fetch: Callable[[Question], bool]) -> None:
+        self._kept: dict[Question, Answer] = {}
+        self._fetch = fetch
+
+    def keep(self, asked: Question, answer: Answer) -> None:
+        self._kept[asked] = answer
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept or (isinstance(key, Question) and self._fetch(key))
+
+    def __getitem__(self, key: Question) -> Answer:
+        if key not in self:
+            raise KeyError(key)
+        return self._kept[key]
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)

@@ -1,16 +1,12 @@
-"""Authentication-Results fields of others: read them, and remove those that claim our name.
+"""The payload of an Authentication-Results field, read (RFC 8601 section 2.2).
 
-RFC 8601 section 2.2 for the syntax, section 5 for the removal. The same payload stands in an
-ARC-Authentication-Results field (RFC 8617 section 4.1.1).
+The same payload stands in an ARC-Authentication-Results field (RFC 8617 section 4.1.1).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-
-from mail.authentication.domains import DomainError, to_ascii
-from mail.fields import split_header
 
 _TOKEN = re.compile(r'[ \t\r\n]+|"(?:[^"\\]|\\.)*"|[;=/]|[^\s;="()/]+|.', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -60,42 +56,6 @@ def parse_results(text: str) -> AuthResults:
             continue
         results.append(_method(segment))
     return AuthResults(head[0], version, tuple(results))
-
-
-def authserv_id(value: bytes) -> str:
-    """Return the authserv-id that a field claims, lower case, or "" when there is none.
-
-    Reads as much as it can: a field that is malformed behind its first word still claims it.
-    """
-    text = value[:1000].decode("utf-8", "replace")
-    try:
-        head = _segments(text)[0]
-    except ResultsError:
-        head = text.split(";")[0].split()
-    return head[0].lower() if head else ""
-
-
-def without_forged_results(raw: bytes, own_id: str) -> bytes:
-    """Return the message without Authentication-Results fields that claim `own_id`.
-
-    RFC 8601 section 5: such a field was not added by us, whatever its version says. A-label and
-    U-label forms of the id are the same name.
-    """
-    own = _comparable(own_id)
-    kept: list[bytes] = []
-    at = 0
-    for one in split_header(raw).fields:
-        if one.name == b"authentication-results" and _comparable(authserv_id(one.value)) == own:
-            kept.append(raw[at : one.start])
-            at = one.start + len(one.raw)
-    return b"".join((*kept, raw[at:])) if kept else raw
-
-
-def _comparable(name: str) -> str:
-    try:
-        return to_ascii(name)
-    except DomainError:
-        return name.strip().lower()
 
 
 def _segments(text: str) -> list[list[str]]:

@@ -190,7 +190,7 @@ def _names(tag: Tag, *, arc: bool) -> tuple[bytes, ...]:
     if arc:
         # Empty members occur in seals in use; they select nothing.
         names = tuple(name for name in names if name)
-    if not all(_FIELD_NAME.match(name) for name in names):
+    if not all(names) or (names and _FIELD_NAME.match(b"".join(names)) is None):
         raise SignatureError(Reason.DKIM_SYNTAX, why="h= is no list of field names")
     return names
 

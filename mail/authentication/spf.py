@@ -114,7 +114,7 @@ def check_spf(
         reason = Reason.NO_CLIENT_ADDRESS
         return SpfOutcome("none", sender.domain, reason, in_words(reason), sender.identity)
     # RFC 7208 section 4.3: a malformed or single-label domain gives "none" at once.
-    if not askable(sender.domain) or "." not in sender.domain:
+    if not _multi_label(sender.domain):
         reason = Reason.SPF_NO_DOMAIN
         words = in_words(reason, domain=sender.domain or "The empty string")
         return SpfOutcome("none", sender.domain, reason, words, sender.identity)
@@ -159,6 +159,13 @@ def _ascii(domain: str) -> str:
         return to_ascii(domain)
     except DomainError:
         return domain.strip().lower()
+
+
+def _multi_label(domain: str) -> bool:
+    try:
+        return "." in to_ascii(domain)
+    except DomainError:
+        return False
 
 
 def client_address(text: str) -> IPv4Address | IPv6Address:
@@ -265,7 +272,9 @@ class _CheckHost:
                 # RFC 7208 section 5.7: an A lookup even when the client is on IPv6.
                 return self._void(target, "A").status == "noerror"
             case _:
-                return any(within(name, target) for name in self._validated_names(target))
+                names_of_client = self._validated_names(target)
+                self._count_void(ask(self._answers, self._ip.reverse_pointer, "PTR"))
+                return any(within(name, target) for name in names_of_client)
 
     def _mx(self, target: str, directive: Directive) -> bool:
         hosts = exchanges(self._void(target, "MX"))
@@ -281,7 +290,6 @@ class _CheckHost:
     def _validated_names(self, preferred: str) -> list[str]:
         """Return the names of the client that resolve back to it (RFC 7208 section 5.5)."""
         pointers = ask(self._answers, self._ip.reverse_pointer, "PTR")
-        self._count_void(pointers)
         # RFC 7208 section 4.6.4: PTR records beyond the first ten are ignored. They are sorted so
         # that the order of an answer does not change a verdict, those wanted first.
         found = dict.fromkeys(name.lower().removesuffix(".") for name in names(pointers))

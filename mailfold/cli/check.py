@@ -46,6 +46,8 @@ def _address(_context: click.Context, _option: click.Parameter, value: str | Non
     type=click.Path(path_type=Path),
     help="Answer DNS from this YAML or JSON file, and from nothing else.",
 )
+@click.option("--mail", "mail_id", metavar="MAIL_ID", help="A stored mail, from its evidence.")
+@click.option("--now", is_flag=True, help="With --mail: ask DNS afresh and show what changed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def check(
     file: str | None,
@@ -54,12 +56,20 @@ def check(
     mail_from: str,
     recipients: tuple[str, ...],
     zone: Path | None,
+    mail_id: str | None,
+    now: bool,
     as_json: bool,
 ) -> None:
     """Judge the message in FILE (- is the standard input) by SPF, DKIM, ARC, DMARC and the rules.
 
     Without FILE only SPF is checked, for which --ip and one of --helo and --mail-from are needed.
+    With --mail a stored mail is judged again; exit status 1 when the verdict is another one.
     """
+    if mail_id is not None:
+        if file is not None or zone is not None or ip is not None:
+            raise click.UsageError("--mail needs neither FILE nor --zone nor --ip")
+        _again(mail_id, now=now, as_json=as_json)
+        return
     if file is None and (ip is None or not (helo or mail_from)):
         raise click.UsageError("without FILE give --ip and --mail-from or --helo")
     del recipients  # no check depends on the recipient; the option completes an envelope
@@ -80,6 +90,31 @@ def check(
     click.echo(f"spam  {spam['verdict']:<9} probability {spam['probability']:.3f}")
     for reason in spam["reasons"]:
         click.echo(f"              {reason}")
+
+
+def _again(mail_id: str, *, now: bool, as_json: bool) -> None:
+    from mail.authentication.evaluate import AuthSettings
+    from mailfold import rejudge
+    from mailfold.wiring import dns_resolver, open_house
+
+    with open_house() as house:
+        try:
+            mail = rejudge.stored(house, mail_id.lower())
+        except rejudge.NotStored as error:
+            raise Failure(str(error)) from error
+        verdict = (
+            rejudge.from_dns(mail, dns_resolver(house.settings), AuthSettings())
+            if now
+            else rejudge.from_evidence(mail, AuthSettings())
+        )
+    changed = list(rejudge.differences(mail.then, verdict))
+    if as_json:
+        click.echo(json.dumps({**document(verdict), "changed": changed}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(lines(verdict)))
+        click.echo("\n".join(changed) or "The verdict is the one of the day it came.")
+    if changed and not now:
+        raise click.exceptions.Exit(1)
 
 
 def _read(file: str) -> bytes:

@@ -71,6 +71,11 @@ class SqliteMailboxProjection:
                 self._checkpoint("mailbox-view.position")
         return True
 
+    def pass_by(self, position: Position) -> None:
+        """Move the position over offsets that hold no records. Raises EngineDown."""
+        with engine_errors(self._path), transaction(self._connection):
+            self._connection.executemany(_POSITION, list(position.items()))
+
     def _fold(self, by_mailbox: Mapping[str, Sequence[MailboxEvent]], opened: Opened) -> None:
         connection = self._connection
         writer = Writer(connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -91,17 +90,16 @@ def plain_rows(connection: apsw.Connection) -> Iterator[tuple[int, tuple[object,
 
 def rows_of(connection: apsw.Connection, bucket: int) -> Iterator[Row]:
     """Yield the rows of a bucket ordered by table, mailbox and key, in a form to be read."""
-    every = connection.execute("select row, id from mailbox")
+    every = connection.execute("select row, id from mailbox order by id")
     found = cast("Iterator[tuple[int, bytes]]", every)
-    chosen = json.dumps([row for row, m in found if m[-1] % BUCKETS == bucket])
+    chosen = [(row, m) for row, m in found if m[-1] % BUCKETS == bucket]
     for table, (key, values, source) in sorted(_TABLES.items()):
         width = len(key.split(",")) if key else 0
         columns = ", ".join(c for c in (key, values) if c)
-        statement = (
-            f"select b.id, {columns} from {source}"
-            " where b.row in (select value from json_each(?))"
-            f" order by b.id{', ' + key if key else ''}"
-        )
-        for row in connection.execute(statement, (chosen,)):
-            mailbox_id, *rest = cast("tuple[bytes, *tuple[Value, ...]]", row)
-            yield _row(table, width, mailbox_id, tuple(rest))
+        # By mailbox, so that an index gives the order of messages and nothing large is sorted.
+        statement = f"select {columns} from {source} where b.row = ?"
+        if key:
+            statement += f" order by {key}"
+        for row, mailbox_id in chosen:
+            for columns_of_row in connection.execute(statement, (row,)):
+                yield _row(table, width, mailbox_id, columns_of_row)

@@ -148,9 +148,12 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(30_000)
     execute = connection.execute
+    # No sorter of ours may spill mail into a temporary file.
+    execute("pragma temp_store = memory")
     if readonly:
         execute("pragma query_only = on")
-        execute("pragma cache_size = -8000")
+        # Every thread that reads has one; what they share is in the system's cache.
+        execute("pragma cache_size = -2000")
         return connection
     execute("pragma page_size = 4096")
     execute("pragma journal_mode = wal")

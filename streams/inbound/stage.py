@@ -11,6 +11,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from infra.ports import (
     Content,
     ContentStore,
@@ -27,11 +29,12 @@ from schemas.codec import CodecError, decode_as, encode
 from schemas.content import open_received, original
 from schemas.events import Authenticated, Received, Scored
 from schemas.fingerprint import Fingerprint
-from schemas.parts import ReceivedSecret
+from schemas.parts import Digest, ReceivedSecret
 from schemas.seal import SealError, seal
-from schemas.topics import MAIL_RECEIVED
+from schemas.topics import MAIL_RECEIVED, topic_of
 from streams.inbound import authenticate, route, score, unjudged
 from streams.inbound.digest import facts_of, to_record
+from streams.inbound.trace import compose
 from streams.stage import Poison
 
 GROUP = "inbound"
@@ -49,11 +52,28 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """The two events of a judged mail."""
+
+    authenticated: Authenticated
+    scored: Scored
+
+    @staticmethod
+    def of(content: Content) -> Judgement:
+        """Return what the content store keeps. Raises CodecError."""
+        return Judgement(
+            decode_as(Authenticated, content.authenticated), decode_as(Scored, content.scored)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class InboundPlan:
     """Judged mails of a batch, in order, ready to be kept and published."""
 
     received: Sequence[Received]
     contents: dict[str, Content]
+    judged: dict[str, Judgement]
+    """Of the mails that are judged in this batch, for as long as theirs is the one that is kept."""
 
 
 class InboundStage:
@@ -90,7 +110,8 @@ class InboundStage:
         ]
         keys = self._keys.get([r.mail_id for _, r in fresh])
         incoming = [self._open(record, r, keys.get(r.mail_id)) for record, r in fresh]
-        return InboundPlan(received, {**known, **self._judged(incoming)})
+        judged, contents = self._judged(incoming)
+        return InboundPlan(received, {**known, **contents}, judged)
 
     def settle(self, plan: InboundPlan) -> Sequence[Output]:
         """Keep the judgements that are new; publish those that are kept."""
@@ -98,11 +119,13 @@ class InboundStage:
         outputs: list[Output] = []
         for received in plan.received:
             content = stored[received.mail_id]
-            authenticated = decode_as(Authenticated, content.authenticated)
-            scored = decode_as(Scored, content.scored)
-            outputs.append(Output.of(authenticated))
-            outputs.append(Output.of(scored))
-            outputs += (Output.of(c) for c in route.commands(received, authenticated, scored))
+            found = plan.judged.get(received.mail_id)
+            if found is None or content is not plan.contents[received.mail_id]:
+                found = Judgement.of(content)
+            outputs.append(_output(found.authenticated, content.authenticated))
+            outputs.append(_output(found.scored, content.scored))
+            commands = route.commands(received, found.authenticated, found.scored)
+            outputs += (Output.of(c) for c in commands)
         return outputs
 
     def remember(self, plan: InboundPlan) -> None:
@@ -125,28 +148,44 @@ class InboundStage:
             raise Poison("skeleton-damaged") from e
         return Incoming(record, received, secret, raw, key)
 
-    def _judged(self, mails: Sequence[Incoming]) -> dict[str, Content]:
+    def _judged(self, mails: Sequence[Incoming]) -> tuple[dict[str, Judgement], dict[str, Content]]:
         # An import was judged by whoever received it; its signing keys are mostly gone by now.
         asked = [m for m in mails if m.received.source != "import"]
         verdicts = self._judge(
             [authenticate.question(m.received, m.secret, m.raw, self._authserv_id) for m in asked]
         )
-        judged = {m.received.mail_id: v for m, v in zip(asked, verdicts, strict=True)}
+        found = {m.received.mail_id: v for m, v in zip(asked, verdicts, strict=True)}
+        judged: dict[str, Judgement] = {}
         contents: dict[str, Content] = {}
         for m in mails:
             read = digest(m.raw)
-            verdict = judged.get(m.received.mail_id)
+            verdict = found.get(m.received.mail_id)
             if verdict is None:
                 authenticated = unjudged.event(m.received, m.key, self._random)
             else:
                 authenticated = authenticate.event(m.received, verdict, m.key, self._random)
+            scored = self._scored(m, read)
+            judged[m.received.mail_id] = Judgement(authenticated, scored)
             contents[m.received.mail_id] = Content(
                 received=m.record,
                 authenticated=encode(authenticated),
-                scored=encode(self._scored(m, read)),
-                digest=seal(to_record(read), m.key, m.received.mail_id, self._random),
+                scored=encode(scored),
+                digest=seal(
+                    self._shown(m, read, verdict.verdict.results_header if verdict else ""),
+                    m.key,
+                    m.received.mail_id,
+                    self._random,
+                ),
             )
-        return contents
+        return judged, contents
+
+    def _shown(self, mail: Incoming, read: MessageDigest, results: str) -> Digest:
+        record = to_record(read)
+        try:
+            trace = compose(self._authserv_id, mail.received, mail.secret, results)
+        except Exception:  # noqa: BLE001 (a defect in composing them never stops mail either)
+            return msgspec.structs.replace(record, unreadable=True)
+        return msgspec.structs.replace(record, trace=trace)
 
     def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
         try:
@@ -154,6 +193,10 @@ class InboundStage:
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)
+
+
+def _output(event: Authenticated | Scored, value: bytes) -> Output:
+    return Output(topic_of(event), event.mail_id, type(event).__name__, event.event_id, value)
 
 
 def _decoded(record: Record) -> Received:

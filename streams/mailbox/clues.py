@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mail.addresses import canonical
 from mail.subjects import base_subject
-from schemas.fingerprint import Fingerprint
 from schemas.parts import Digest
+
+Print = Callable[[str, str, str], bytes]
+"""Fingerprint.in_mailbox: mailbox, kind, value -> 16 octets."""
 
 MOST_REFERENCES = 100
 MOST_PARTICIPANTS = 100
@@ -34,17 +37,17 @@ class Clues:
         return self.references[0] if self.references else (self.message or self.own)
 
 
-def bare_clues(prints: Fingerprint, mailbox_id: str, mail_id: str) -> Clues:
+def bare_clues(prints: Print, mailbox_id: str, mail_id: str) -> Clues:
     """Return the clues of a mail of which nothing can be read."""
-    return Clues(prints.in_mailbox(mailbox_id, "mail", mail_id))
+    return Clues(prints(mailbox_id, "mail", mail_id))
 
 
-def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str) -> Clues:
+def clues_of(digest: Digest, prints: Print, mailbox_id: str, mail_id: str) -> Clues:
     """Return the clues of a mail, as fingerprints that hold for this mailbox alone."""
 
     def ids(values: list[str]) -> list[bytes]:
         names = dict.fromkeys(v.strip().strip("<>") for v in values)
-        return [prints.in_mailbox(mailbox_id, "message-id", v) for v in names if v]
+        return [prints(mailbox_id, "message-id", v) for v in names if v]
 
     message = ids([digest.message_id_header])
     references = ids(digest.references)
@@ -54,14 +57,12 @@ def clues_of(digest: Digest, prints: Fingerprint, mailbox_id: str, mail_id: str)
     kept = _oldest_and_newest(references, MOST_REFERENCES - len(parents))
     subject = base_subject(digest.subject)[0].casefold()
     return Clues(
-        own=prints.in_mailbox(mailbox_id, "mail", mail_id),
+        own=prints(mailbox_id, "mail", mail_id),
         message=message[0] if message else b"",
         references=(*kept, *parents),
         from_references=0 if kept == replied else len(kept),
-        subject=prints.in_mailbox(mailbox_id, "subject", subject) if subject else b"",
-        participants=tuple(
-            prints.in_mailbox(mailbox_id, "address", a) for a in _participants(digest)
-        ),
+        subject=prints(mailbox_id, "subject", subject) if subject else b"",
+        participants=tuple(prints(mailbox_id, "address", a) for a in _participants(digest)),
     )
 
 

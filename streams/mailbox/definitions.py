@@ -6,8 +6,8 @@ import unicodedata
 
 from schemas import commands as c
 from schemas import mailbox_events as e
-from schemas.fingerprint import Fingerprint
 from schemas.parts import LabelSecret
+from streams.mailbox.clues import Print
 from streams.mailbox.draft import Pen
 from streams.mailbox.labelling import MOST_LABELS
 from streams.mailbox.needs import Prepared, is_identifier
@@ -23,9 +23,9 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
-def name_print(prints: Fingerprint, mailbox_id: str, name: str) -> bytes:
+def name_print(prints: Print, mailbox_id: str, name: str) -> bytes:
     """Return the fingerprints of a label's name, folded and as it is, 16 octets each."""
-    return prints.in_mailbox(mailbox_id, "label-name", folded(name)) + prints.in_mailbox(
+    return prints(mailbox_id, "label-name", folded(name)) + prints(
         mailbox_id, "label-name-as-is", name
     )
 

@@ -34,7 +34,7 @@ def open_mailbox(ws: WorkingSet, pen: Pen) -> None:
 
 def deliver(ws: WorkingSet, command: c.Deliver, prepared: Prepared, pen: Pen) -> None:
     """Put a mail into the mailbox, once. Raises Poison when its content is not to be had."""
-    message_id = identity.message_id(command.mailbox_id, command.mail_id)
+    message_id = prepared.message_id
     if ws.messages[message_id] is not None:
         return
     original = _retried(ws, command)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from schemas import commands as c
-from schemas import identity
 from schemas import mailbox_events as e
 from schemas.labels import SYSTEM_LABELS
 from schemas.parts import Digest
@@ -41,12 +40,14 @@ class Prepared:
 
     `mails` by mail_id (Deliver, Restore). `secret` is the opened field of a label's or filter's
     command, `name` the fingerprint of a label's folded name. `missing` says why a mail is not here.
+    `message_id` is the message that a Deliver makes.
     """
 
     mails: Mapping[str, Mail] = field(default_factory=dict[str, Mail])
     secret: msgspec.Struct | None = None
     name: bytes = b""
     missing: str = ""
+    message_id: str = ""
 
 
 NOTHING = Prepared()
@@ -88,7 +89,7 @@ def needs(batch: Iterable[tuple[c.Command, Prepared]]) -> Needs:
 
 
 def _deliver(found: Needs, command: c.Deliver, prepared: Prepared) -> None:
-    found.messages.add(identity.message_id(command.mailbox_id, command.mail_id))
+    found.messages.add(prepared.message_id)
     found.retries.add(retry_key(command.raw_hmac, command.reverse_path_hmac))
     found.labels = found.labels or any(label not in SYSTEM_LABELS for label in command.labels)
     mail = prepared.mails.get(command.mail_id)

@@ -10,16 +10,13 @@ import msgspec
 
 from infra.ports import Content, ContentStore, KeyStore
 from schemas import commands as c
-from schemas.codec import CodecError, decode_as
-from schemas.content import open_received
-from schemas.events import Authenticated, Received
-from schemas.fingerprint import Fingerprint
-from schemas.parts import AuthenticatedSecret, Digest, FilterSecret, LabelSecret
+from schemas import identity
+from schemas.codec import CodecError
+from schemas.parts import Digest, FilterSecret, LabelSecret
 from schemas.seal import SealError, unseal
-from streams.mailbox.clues import bare_clues, clues_of
+from streams.mailbox.clues import Print, bare_clues, clues_of
 from streams.mailbox.definitions import name_print
 from streams.mailbox.needs import NOTHING, Mail, Prepared
-from streams.mailbox.trace import compose
 
 S = TypeVar("S", LabelSecret, FilterSecret)
 
@@ -42,13 +39,11 @@ class Desk:
         self,
         content: ContentStore,
         keys: KeyStore,
-        prints: Fingerprint,
-        hostname: str,
+        prints: Print,
     ) -> None:
         self._content = content
         self._keys = keys
         self._prints = prints
-        self._hostname = hostname
         self._opened: dict[str, _Opened] = {}
         self._mailbox_keys: dict[str, bytes] = {}
 
@@ -82,7 +77,11 @@ class Desk:
         match command:
             case c.Deliver():
                 mail, missing = self.mail(command.mailbox_id, command.mail_id)
-                return Prepared({} if mail is None else {command.mail_id: mail}, missing=missing)
+                return Prepared(
+                    {} if mail is None else {command.mail_id: mail},
+                    missing=missing,
+                    message_id=identity.message_id(command.mailbox_id, command.mail_id),
+                )
             case c.DefineLabel() | c.RenameLabel():
                 secret = self._secret(LabelSecret, command, command.sealed)
                 if isinstance(secret, str):
@@ -128,28 +127,8 @@ class Desk:
         if key is None:
             return _Opened(missing="key-missing")
         try:
-            digest = unseal(Digest, content.digest, key, mail_id)
-            if digest.trace:
-                return _Opened(digest)
-            received = decode_as(Received, content.received.value)
-            if received.source == "import":
-                # An imported message is shown as it was kept elsewhere.
-                return _Opened(digest)
-            secret = open_received(received, key)
-            judged = self._judged(content.authenticated, key)
+            return _Opened(unseal(Digest, content.digest, key, mail_id))
         except SealError as e:
             return _Opened(missing=f"seal-{e.reason}")
         except CodecError:
             return _Opened(missing="codec")
-        # A defect in composing them never stops mail either.
-        try:
-            trace = compose(self._hostname, received, secret, judged)
-        except Exception:  # noqa: BLE001
-            return _Opened(msgspec.structs.replace(digest, unreadable=True))
-        return _Opened(msgspec.structs.replace(digest, trace=trace))
-
-    def _judged(self, authenticated: bytes, key: bytes) -> AuthenticatedSecret | None:
-        if not authenticated:
-            return None
-        event = decode_as(Authenticated, authenticated)
-        return unseal(AuthenticatedSecret, event.sealed, key, event.event_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import cast
 
 import msgspec
@@ -27,6 +28,9 @@ from streams.stage import Poison
 
 NAME = "mailbox"
 
+PRINTS_KEPT = 8192
+"""Fingerprints that the stage keeps in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -38,7 +42,7 @@ class Plan:
 
 
 class MailboxStage:
-    """Satisfies Stage[Plan]. `hostname` names this installation in trace fields."""
+    """Satisfies Stage[Plan]."""
 
     name = NAME
     source = MAILBOX_COMMANDS
@@ -51,15 +55,14 @@ class MailboxStage:
         keys: KeyStore,
         fingerprint: Fingerprint,
         clock: Clock,
-        hostname: str,
         random: Random = os.urandom,
     ) -> None:
         self._state = state
         self._content = content
         self._keys = keys
-        self._fingerprint = fingerprint
+        # People and references come again and again.
+        self._print = lru_cache(PRINTS_KEPT)(fingerprint.in_mailbox)
         self._clock = clock
-        self._hostname = hostname
         self._random = random
 
     def plan(self, batch: Sequence[Record]) -> Plan:
@@ -116,7 +119,7 @@ class MailboxStage:
         self._state.save(sets, self._clock())
 
     def _desk(self) -> Desk:
-        return Desk(self._content, self._keys, self._fingerprint, self._hostname)
+        return Desk(self._content, self._keys, self._print)
 
     def _restored(self, ws: WorkingSet, wishes: Sequence[c.Command], desk: Desk) -> dict[str, Mail]:
         """Return the mails that a batch may bring back, those that it delivers itself included."""

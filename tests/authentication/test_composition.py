@@ -10,13 +10,12 @@ import hashlib
 
 import pytest
 
-from mail.addresses import parse_addresses
 from mail.authentication.canonicalization import canonical_body
 from mail.authentication.message import Message
 from mail.authentication.reasons import Reason
 from mail.authentication.resolution import Judged
 from mail.authentication.signing import signed_field, signed_names
-from mail.fields import split_header
+from mail.message import digest
 from tests.authentication.kit import PLAIN, judge, key_for, keys_of, signed, zone
 
 POLICIES = {
@@ -55,11 +54,7 @@ def _signed_as(
 
 def _displayed(raw: bytes) -> list[str]:
     """The addresses that our own reader shows as authors."""
-    return [
-        mailbox.address
-        for field in split_header(raw).all(b"from")
-        for mailbox in parse_addresses(field.value).mailboxes
-    ]
+    return [mailbox.address for mailbox in digest(raw).from_]
 
 
 def _with(raw: bytes, line: bytes) -> bytes:
@@ -239,7 +234,7 @@ def test_a_from_hidden_in_a_continuation_line_is_no_field() -> None:
 
 def test_a_from_after_a_line_of_white_space_is_still_in_the_header() -> None:
     raw = b"X-Note: one\r\n \r\nFrom: ceo@bank.test\r\n" + PLAIN
-    assert _displayed(raw) == ["ceo@bank.test", "ann@example.com"]
+    assert _displayed(raw) == ["ceo@bank.test"]
     judged = judge(raw, ZONE)
     assert judged.verdict.dmarc.reason is Reason.DMARC_SEVERAL_FROM
 
@@ -254,7 +249,7 @@ def test_a_from_in_the_body_is_no_field() -> None:
 
 def test_a_line_that_is_no_field_cannot_be_taken_for_from() -> None:
     raw = b"garbage line\r\nFrom: ceo@bank.test\r\n" + PLAIN
-    assert _displayed(raw) == ["ceo@bank.test", "ann@example.com"]
+    assert _displayed(raw) == ["ceo@bank.test"]
     assert judge(raw, ZONE).verdict.dmarc.result == "permerror"
 
 

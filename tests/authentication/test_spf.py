@@ -160,3 +160,17 @@ def test_an_expansion_that_is_too_long_loses_labels_on_the_left() -> None:
     assert len(wanted) <= 253
     data = {"example.com": "v=spf1 exists:%{l}.x.test -all", wanted: [{"A": "127.0.0.2"}]}
     assert _check(data, sender=f"{local}@example.com").result == "pass"
+
+
+def test_a_macro_that_finds_no_name_is_no_void_lookup() -> None:
+    terms = " ".join(f"exists:%{{p}}.e{n}.test" for n in range(2))
+    data = {"example.com": f"v=spf1 {terms} -all exp=why.test", "why.test": "%{p} is unknown"}
+    outcome = _check(data)
+    assert outcome.result == "fail"
+    assert outcome.explanation == "unknown is unknown"
+
+
+@pytest.mark.parametrize("helo", ["[192.0.2.1]", "[IPv6:2001:db8::1]", "localhost", "a b.test", ""])
+def test_what_is_no_domain_is_not_asked_for(helo: str) -> None:
+    outcome = check_spf("192.0.2.1", helo, "", {}, receiver="r", now=NOW)
+    assert (outcome.result, outcome.reason) == ("none", Reason.SPF_NO_DOMAIN)

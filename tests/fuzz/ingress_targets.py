@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 from ingress.importer.dates import from_line_date, header_date
@@ -11,7 +12,7 @@ from ingress.importer.marks import mbox_marks
 from ingress.importer.mbox import is_mbox, messages
 from mail.fields import split_header
 from tests.ingress.mx.in_memory import MemoryMx, replies
-from tests.ingress.mx.mutation import chunks
+from tests.ingress.mx.mutation import SEEDS, chunks
 
 
 def fuzz_smtp_dialog(data: bytes) -> None:
@@ -42,3 +43,21 @@ def fuzz_mbox(data: bytes) -> None:
         from_line_date(message.from_line)
         whole = crlf(message.content)
         assert whole.count(b"\n") == whole.count(b"\r\n")
+
+
+def _dialog_seeds() -> list[bytes]:
+    return [bytes([i]) + seed for i, seed in enumerate(SEEDS)]
+
+
+def _mbox_seeds() -> list[bytes]:
+    line = b"From s@sender.test Mon Jan  1 00:00:00 2001\n"
+    counted = b"Subject: x\nContent-Length: 5\nStatus: RO\n\ntext\n\n"
+    gmail = b'X-Gmail-Labels: Inbox,=?UTF-8?Q?B=C3=BCcher?=,"a, b"\n\ntext\n\n'
+    quoted = b"Subject: y\r\nX-Keywords: A B\r\n\r\n>From here\r\n>>From there\r\n\r\n"
+    return [line + counted + line + counted, line + gmail, line + quoted + b"From x\n" + line]
+
+
+TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = {
+    "smtp_dialog": (fuzz_smtp_dialog, _dialog_seeds),
+    "mbox": (fuzz_mbox, _mbox_seeds),
+}

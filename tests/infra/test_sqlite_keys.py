@@ -77,7 +77,7 @@ def test_destroying_says_so_when_the_wal_still_has_the_bytes(
     tmp_path: Path, keys: SqliteKeys, reopen: Callable[[], SqliteKeys]
 ) -> None:
     keys.put({name(1): key(1), name(2): key(2)})
-    with reopen()._file.read() as c:  # pyright: ignore[reportPrivateUsage]
+    with reopen().file.read() as c:
         c.execute("begin")
         c.execute("select * from key").fetchall()
         with pytest.raises(EngineDown):

@@ -107,6 +107,12 @@ def test_nothing_is_read_after_broken_quoting() -> None:
     assert parsed.defects == ("unterminated quoted string",)
 
 
+def test_of_a_field_that_is_too_long_whole_addresses_are_read() -> None:
+    parsed = parse_addresses("a@example.org, " * 20_000)
+    assert {m.address for m in parsed.mailboxes} == {"a@example.org"}
+    assert parsed.defects == ("too long",)
+
+
 def test_groups_keep_their_name_and_members() -> None:
     parsed = parse_addresses('"Old Friends": a@example.org, b@example.org; , c@example.org')
     members = (Mailbox("", "a@example.org"), Mailbox("", "b@example.org"))

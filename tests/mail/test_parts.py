@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail.fields import MAX_FIELDS
 from mail.parts import MAX_LEVELS, MAX_PARTS, NO_BOUNDARY, NO_CLOSE, TRUNCATED, Part, parse
 from tests.corpora import corpus_files
 
@@ -166,6 +167,13 @@ def test_a_delimiter_ends_a_header_without_empty_line() -> None:
     ]
 
 
+def test_a_parent_reaches_as_far_as_a_child_whose_header_was_cut_off() -> None:
+    inner = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nSubject: x\r\n--b--"
+    part, _ = _mixed("b", inner)
+    (child,) = part.children
+    assert child.end == child.children[0].end
+
+
 def test_parts_of_a_digest_are_messages() -> None:
     raw = b"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\ny\n--b--"
     assert _outline(parse(raw))[1:] == [("1", "message/rfc822"), ("1.1", "text/plain")]
@@ -224,6 +232,12 @@ def test_the_last_part_allowed_reaches_to_the_end() -> None:
     assert parts[-1].defects == (TRUNCATED,)
     assert parts[-1].end == len(raw)
     assert parts[-2].body(raw) == b"x"
+
+
+def test_fields_are_bounded_and_the_body_is_found_all_the_same() -> None:
+    raw = b"a:\n" * (MAX_FIELDS + 5) + b"\nbody"
+    part = parse(raw)
+    assert (len(part.fields), part.body(raw)) == (MAX_FIELDS, b"body")
 
 
 _LINE = st.sampled_from(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.flowed import unflow
-from mail.html import _by_tokens, _Text, html_text
+from mail.html import _by_tokens, _Text, _within_bounds, html_text
 from mail.parts import parse
 from mail.text import (
     SNIPPET_CHARACTERS,
@@ -15,9 +17,11 @@ from mail.text import (
     bodies,
     body_html,
     body_text,
+    part_text,
     safe_filename,
     snippet,
 )
+from tests.corpora import corpora
 
 HTML_CASES = [
     ("<p>one</p><p>two</p>", "one\n\ntwo"),
@@ -50,6 +54,22 @@ def test_outsized_html_reads_the_same_through_the_tokenizer(document: str, text:
     out = _Text()
     _by_tokens(document, out)
     assert out.result() == text
+
+
+def test_real_html_has_the_same_words_both_ways() -> None:
+    documents = 0
+    with tarfile.open(corpora("spam", "spamassassin-hard-ham-1.tar.gz")) as archive:
+        for member in archive:
+            found = archive.extractfile(member) if member.isfile() else None
+            raw = b"" if found is None else found.read()
+            for part in bodies(parse(raw)).html:
+                document = part_text(raw, part)
+                if part.content_type == "text/html" and _within_bounds(document):
+                    out = _Text()
+                    _by_tokens(document, out)
+                    assert html_text(document).split() == out.result().split()
+                    documents += 1
+    assert documents
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,12 @@ def test_forged_results_with_our_name_are_taken_out(forged: bytes) -> None:
     assert as_shown(raw, TRACE, "mx.example.org") == (TRACE + b"From: a\r\nTo: b\r\n\r\n" + forged)
 
 
+def test_a_forged_result_is_taken_out_behind_any_number_of_fields() -> None:
+    forged = b"Authentication-Results: mx.example.org; spf=pass\r\n"
+    raw = b"a: b\r\n" * 20_000 + forged + b"\r\n"
+    assert forged not in as_shown(raw, TRACE, "mx.example.org")
+
+
 @pytest.mark.parametrize(
     "kept",
     [

@@ -12,7 +12,7 @@ from mail.words import decode_base64, decode_header
 CASES = [
     (b" plain text ", "plain text"),
     (b" folded\r\n text", "folded text"),
-    (b" folded\n\ttext", "folded\ttext"),
+    (b" folded\n\ttext", "folded text"),
     # RFC 2047 section 8
     (b"(=?ISO-8859-1?Q?a?=)", "(a)"),
     (b"(=?ISO-8859-1?Q?a?= b)", "(a b)"),

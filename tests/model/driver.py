@@ -7,12 +7,12 @@ from typing import Protocol
 
 import msgspec
 
-from infra.ports import KeyStore, Outcome, Record
+from infra.ports import ContentStore, KeyStore, Outcome, Outcomes, Output, Record
 from schemas import commands as c
 from schemas import mailbox_events as e
 from schemas.parts import FilterSecret, LabelSecret
 from schemas.seal import seal
-from tests.model.letters import THREAD_OF, Letter
+from tests.model.letters import THREAD_OF, Letter, content_of
 from tests.model.reader import Reader
 from tests.model.view import BoxView, ModelView
 
@@ -22,22 +22,68 @@ Secrets = Mapping[str, LabelSecret | FilterSecret]
 """What the commands of labels and filters seal, by command_id."""
 
 
-class Driver(Protocol):
-    """A product under test: a runner with its log, stores and stage."""
+class Rig(Protocol):
+    """A mailbox stage in some runner, with the stores that it reads.
+
+    `forgotten` are commands whose outcome a crash has lost: they leave no event.
+    """
+
+    keys: KeyStore
+    content: ContentStore
+    outcomes: Outcomes
+    forgotten: set[str]
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """Append commands."""
+        ...
+
+    def settle(self) -> None:
+        """Run until all commands are judged."""
+        ...
+
+    def events(self) -> Sequence[Record]:
+        """Return all events, in order within each mailbox."""
+        ...
+
+
+class Driver:
+    """Puts commands to a rig and reads what became of them."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
 
     def submit(
         self, commands: Sequence[c.Command], letters: Mapping[str, Letter], secrets: Secrets
     ) -> None:
-        """Store the content of new letters, append the commands, run until all are judged.
+        """Store the content of letters, append the commands, run until all are judged.
 
-        Fields `sealed` are empty, and threads are named as THREAD_OF says; `addressed` sees to
-        both.
+        Fields `sealed` are empty, and threads are named as THREAD_OF says; both are seen to here.
         """
-        ...
+        rig = self._rig
+        for mail_id, letter in letters.items():
+            key = rig.keys.ensure([mail_id])[mail_id]
+            rig.content.put({mail_id: content_of(letter, key)})
+        threads = {m: r.root(m) for r in self._readers().values() for m in r.thread}
+        # A command whose outcome is forgotten is not sent again: it would be judged anew.
+        fresh = [x for x in commands if x.command_id not in rig.forgotten]
+        sent = addressed(fresh, threads, rig.keys, secrets)
+        rig.append([Output.of(x) for x in sent])
+        rig.settle()
+        for x in sent:
+            outcome = rig.outcomes.outcome(x.mailbox_id, x.command_id)
+            if (x.mailbox_id, x.command_id) in self._outcomes:
+                rig.forgotten.discard(x.command_id)
+            elif x.command_id not in rig.forgotten:
+                assert outcome is not None, "a command without an outcome"
+                self._outcomes[x.mailbox_id, x.command_id] = outcome
 
     def visible(self) -> ModelView:
         """Return what a reader sees now."""
-        ...
+        return seen_by(self._readers(), self._outcomes)
+
+    def _readers(self) -> dict[str, Reader]:
+        return read_all(self._rig.events(), self._rig.keys)
 
 
 def addressed(

@@ -58,6 +58,7 @@ def digest_of(letter: Letter) -> parts.Digest:
             parts.PartSummary(section=str(i + 2), filename=name, content_type="text/plain", size=1)
             for i, name in enumerate(letter.attachments)
         ],
+        trace=f"Return-Path: <{letter.reverse_path}>\r\n".encode(),
     )
 
 

@@ -54,6 +54,10 @@ class Inode:
             _apply(self.durable, write)
         self.pending.clear()
 
+    def fail_to_sync(self) -> None:
+        """Linux calls pages clean that it could not write: no later sync brings them to disk."""
+        self.pending.clear()
+
     def after(self, loss: Loss, rng: random.Random) -> bytes:
         """Return what is read after the power came back."""
         content = bytearray(self.durable)
@@ -93,6 +97,17 @@ class Platter:
             self.operations += 1
             self.cut(name)
             yield
+
+    @contextmanager
+    def syncing(self, name: str, inode: Inode) -> Generator[None]:
+        """An operation that syncs a file, or fails to."""
+        try:
+            with self.operation(name):
+                inode.sync()
+                yield
+        except Exception:
+            inode.fail_to_sync()
+            raise
 
     # -- files
 
@@ -154,5 +169,5 @@ class Platter:
 
     def sync_path(self, path: str) -> None:
         """What fsync of a file by its name does."""
-        with self.operation("sync by name"):
-            self._live[path].sync()
+        with self.syncing("sync by name", self._live[path]):
+            pass

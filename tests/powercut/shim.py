@@ -39,8 +39,7 @@ class CutFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         # The real sync is left out: no power is cut, and the model is what is looked at.
-        with self._platter.operation(f"{self._kind} sync"):
-            self._inode.sync()
+        with self._platter.syncing(f"{self._kind} sync", self._inode):
             if self._sync_folder:
                 self._platter.sync_folder(self._folder)
                 self._sync_folder = False
@@ -79,8 +78,8 @@ class CutDisk(RealDisk):
                 f.write(data)
             inode = self._platter.file(path, created=True)
             inode.pending.append(Write(0, data))
-        with self._platter.operation("part sync"):
-            inode.sync()
+        with self._platter.syncing("part sync", inode):
+            pass
 
     def rename(self, source: str, target: str) -> None:
         with self._platter.operation("part rename"):

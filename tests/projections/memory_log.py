@@ -1,4 +1,7 @@
-"""A log in memory, with as many partitions as a test asks for."""
+"""A log in memory, with as many partitions as a test asks for.
+
+As in Kafka, an append leaves a marker behind it: an offset that is no record.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,12 @@ class MemoryReader:
     def poll(self, limit: int, timeout: float) -> Sequence[Record]:
         found: list[Record] = []
         for number, partition in enumerate(self._log.partitions(self._topic)):
-            start = self._position.get(number, 0)
-            found += partition[start : start + limit - len(found)]
-        for record in found:
-            self._position[record.partition] = record.offset + 1
+            for record in partition[self._position.get(number, 0) :]:
+                if len(found) == limit:
+                    break
+                if record is not None:
+                    found.append(record)
+                self._position[number] = self._position.get(number, 0) + 1
         self._log.polled()
         return found
 
@@ -36,10 +41,10 @@ class MemoryReader:
 class MemoryLog:
     def __init__(self, partitions: int = 3) -> None:
         self._count = partitions
-        self._topics: dict[str, list[list[Record]]] = {}
+        self._topics: dict[str, list[list[Record | None]]] = {}
         self.polled: Callable[[], None] = lambda: None
 
-    def partitions(self, topic: str) -> list[list[Record]]:
+    def partitions(self, topic: str) -> list[list[Record | None]]:
         return self._topics.setdefault(topic, [[] for _ in range(self._count)])
 
     def append(self, outputs: Sequence[Output]) -> None:
@@ -58,6 +63,8 @@ class MemoryLog:
                     out.value,
                 )
             )
+        for partition in {partition_of(out.key, self._count) for out in outputs}:
+            self.partitions(outputs[0].topic)[partition].append(None)
 
     def add(self, events: Sequence[MailboxEvent]) -> None:
         self.append([Output.of(event) for event in events])
@@ -75,7 +82,7 @@ class MemoryLog:
         return self.begin(topic)
 
     def find(self, topic: str, key: str) -> Sequence[Record]:
-        return [r for p in self.partitions(topic) for r in p if r.key == key]
+        return [r for p in self.partitions(topic) for r in p if r and r.key == key]
 
     def committed(self, group: str, topic: str) -> Position:
         return {}

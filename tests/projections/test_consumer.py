@@ -5,6 +5,7 @@ import pytest
 from infra.ports import EngineDown, Output
 from projections.consumer import AheadOfLog
 from projections.ports import Unreadable
+from projections.rebuild import status
 from projections.verify import verify
 from tests.projections.kit import Kit
 from tests.projections.memory_log import MemoryLog
@@ -15,6 +16,12 @@ def test_it_folds_up_to_the_end_of_all_partitions_and_says_so(kit: Kit) -> None:
     kit.follow()
     assert kit.heads() == kit.seqs()
     assert kit.bell.rung[0] == "views"
+
+
+def test_at_the_end_the_lag_is_nothing(kit: Kit) -> None:
+    kit.happen(50)
+    kit.follow()
+    assert [s.lag for s in status(kit.log, kit.versions)] == [0]
 
 
 def test_nothing_new_wakes_nobody(kit: Kit) -> None:

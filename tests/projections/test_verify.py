@@ -49,11 +49,12 @@ def test_the_scratch_store_of_a_process_that_died_is_swept_away(followed: Kit) -
     assert not left.exists()
 
 
+_VISIBLE = "where row = (select min(row) from message where visible)"
 CHANGES = {
+    "label": "update label set last_uid = last_uid + 1 where number = 1 and mailbox = 1",
     "mailbox": "update mailbox set unread = unread + 1 where row = 1",
-    "label": "update label set last_uid = last_uid + 1 where rowid_of = 1",
-    "message": "update message set flags = 'x' where row = 2",
-    "placed": "update placed set uid = uid + 1 where message = 2",
+    "message": f"update message set flags = 'x' {_VISIBLE}",
+    "placed": "update placed set uid = uid + 1 where message = (select min(message) from placed)",
     "past_placed": "update past_placed set until = until + 1 where since < 20",
     "past_state": "update past_state set flags = 'x' where since < 20",
     "gone": "update gone set uid = 0 where seq < 50",
@@ -72,8 +73,8 @@ def test_a_row_that_was_changed_is_named(followed: Kit, table: str) -> None:
 
 
 REMOVALS = {
-    "message": "delete from message where row = 2",
-    "placed": "delete from placed where message = 2",
+    "message": f"delete from message {_VISIBLE}",
+    "placed": "delete from placed where message = (select min(message) from placed)",
     "feed": "delete from feed where mailbox = 1 and seq = 3",
     "past_state": "delete from past_state where since < 20",
 }
@@ -96,7 +97,10 @@ def test_a_row_too_many_is_named(followed: Kit) -> None:
 
 
 def test_text_that_was_changed_is_found_and_not_told(followed: Kit) -> None:
-    tamper(followed, "update message set text = x'00' where row = 2")
+    tamper(
+        followed,
+        f"update message set text = x'00' {_VISIBLE}",
+    )
     found = verify(followed.log, followed.versions, clock=followed.clock)
     assert found is not None
     assert (found.table, found.kind) == ("message", "differs")

@@ -151,7 +151,7 @@ def test_a_maildir_comes_in_with_flags_and_dates(house: Installation, tmp_path: 
     for name, subject in {**files, "cur/4.d.h:2,FT": "trashed", "tmp/5.e.h": "half"}.items():
         (tmp_path / name).write_bytes(mail(subject))
         os.utime(tmp_path / name, ns=(0, 1_000_000_000_123456000))
-    (tmp_path / "dovecot-uidlist").write_bytes(b"3 V1 N5\n1 :1.a.h\n")
+    (tmp_path / "cur" / "notes.txt").write_bytes(b"Shopping: milk\n")
     report = house.bring(tmp_path)
     assert (report.new, report.failed, report.not_mail) == (4, 0, 1)
     at = house.by_subject()

@@ -9,7 +9,8 @@ from typing import Any
 
 from ingress.mx.acceptance import Acceptance
 from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.connection import Connection, Door, Live, Timeouts, template
+from ingress.mx.connection import Connection, template
+from ingress.mx.door import Door, Live, Timeouts
 from ingress.mx.recipients import Recipients
 from ingress.mx.session import Offer
 from tests.fakes import FINGERPRINT, FakeClock, FakeIntake, FakeLag, FakeLimits, FakeRandom
@@ -71,6 +72,7 @@ class MemoryMx:
         self.live = Live()
         self.largest_buffer = 0
         self._loop = loop
+        self._like = template(what, loop)
         clock = FakeClock()
         self.door = Door(
             offer=what,
@@ -86,13 +88,12 @@ class MemoryMx:
             connections=Connections(100, 100),
             memory=self.memory,
             live=self.live,
-            template=template(what, loop),
         )
 
     async def converse(self, chunks: Sequence[bytes]) -> bytes:
         """Send `chunks`, then close our side; return everything that was answered."""
         wire = Wire(self._loop)
-        connection = Connection(self.door, self._loop)
+        connection = Connection(self.door, self._loop, self._like)
         wire.protocol = connection
         connection.connection_made(wire)
         for chunk in chunks:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.connection import Timeouts
+from ingress.mx.door import Timeouts
 from tests.fakes import FakeLimits
 from tests.ingress.mx.client import running
 
@@ -212,6 +212,23 @@ def test_a_client_that_stops_in_a_message_is_cut_off() -> None:
             assert (await client.reply()).startswith("421 4.4.2 ")
             assert await client.rest() == b""
             assert not mx.intake.arrivals
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_sends_a_message_in_drops_is_cut_off() -> None:
+    async def scenario() -> None:
+        async with running(timeouts=Timeouts(message=0.1)) as mx:
+            client = await mx.connect()
+            await client.hello()
+            await client.command(MAIL)
+            await client.command(RCPT)
+            await client.command("DATA")
+            reply = asyncio.create_task(client.reply())
+            while not reply.done():
+                client.writer.write(b"x")
+                await asyncio.sleep(0.01)
+            assert (await reply).startswith("421 4.4.2 ")
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingress.mx.certificate import generated, tls_context
-from ingress.mx.connection import Timeouts
+from ingress.mx.door import Timeouts
 from tests.ingress.mx.client import Client, running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n.\r\n"

@@ -21,7 +21,6 @@ from tests.contracts.runners import Killed
 from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
 
 
-
 class EmbeddedRig:
     """Satisfies Rig: log, content and state in one file."""
 
@@ -40,9 +39,7 @@ class EmbeddedRig:
         self._runner = self._start()
 
     def _start(self) -> EmbeddedRunner:
-        stage = MailboxStage(
-            self.outcomes, self.content, self.keys, FINGERPRINT, self.clock
-        )
+        stage = MailboxStage(self.outcomes, self.content, self.keys, FINGERPRINT, self.clock)
         return EmbeddedRunner(stage, self._log, self.dead, self.clock, self._checkpoint)
 
     def _checkpoint(self, point: str) -> None:

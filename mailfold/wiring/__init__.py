@@ -273,6 +273,7 @@ class House:
                 max_connections=s.limit_connections,
                 max_connections_per_network=s.limit_connections,
                 max_errors=s.limit_errors,
+                postmaster=s.postmaster,
                 max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
                 back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import cast
@@ -12,7 +12,7 @@ import apsw
 from infra.ports import Clock, Output, Position, Record, Wake
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.reader import SqliteReader
-from infra.sqlite.rows import PARTITION, RecordRow, to_column, to_record
+from infra.sqlite.rows import PARTITION, RecordRow, having, to_column, to_record
 from schemas.topics import TOPICS
 
 _TABLES = """
@@ -218,6 +218,11 @@ class SqliteLog:
                 (to_column(key),),
             )
             return [to_record(topic, cast("RecordRow", row)) for row in rows]
+
+    def having(self, topic: str, keys: Collection[str]) -> frozenset[str]:
+        """Return those of `keys` (mail_ids) that have a record in `topic`. Raises EngineDown."""
+        with self.file.read() as c:
+            return frozenset(having(c, table_of(topic), "key", keys))
 
     def read_at(self, topic: str, offset: int) -> Record | None:
         """Return the record at an offset, None when there is none. Raises EngineDown."""

@@ -294,6 +294,12 @@ class TransactionalLogContract(EventLogContract):
         assert len(read_rest(log, MAILBOX_COMMANDS, {})) == 1
         assert log.committed("group", MAIL_RECEIVED) == {0: 7}
 
+    def test_it_says_which_of_many_mails_it_has(self, log: TransactionalLog) -> None:
+        log.append([output(MAIL_RECEIVED, mail_id(n), n) for n in (1, 2, 2)])
+        asked = [mail_id(n) for n in range(1_200)]
+        assert log.having(MAIL_RECEIVED, asked) == {mail_id(1), mail_id(2)}
+        assert log.having(MAIL_RECEIVED, []) == frozenset()
+
     def test_a_transaction_that_fails_leaves_nothing(self, log: TransactionalLog) -> None:
         with undone(log) as tx:
             tx.append([output(MAILBOX_COMMANDS, derived("mailbox"), 1)])

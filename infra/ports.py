@@ -137,6 +137,10 @@ class EventLog(Protocol):
         """Return how far a consumer group has come."""
         ...
 
+    def trim(self, topic: str, position: Position) -> None:
+        """Delete the records before `position`; a partition that is not in it stays whole."""
+        ...
+
 
 class LogTransaction(Protocol):
     """Outputs, state and position as one: durable together or not at all."""

@@ -147,21 +147,13 @@ class SqliteLog:
         with self.file.write() as c:
             yield SqliteTransaction(self, c)
 
-    def trim(self, topic: str, before_offset: int) -> int:
-        """Delete the records of `topic` below an offset and return how many. Raises EngineDown."""
-        table = table_of(topic)
-        trimmed = 0
-        while True:
-            first = self.begin(topic)[PARTITION]
-            if first >= before_offset:
-                return trimmed
+    def trim(self, topic: str, position: Position) -> None:
+        """Delete the records of `topic` before a position. Raises EngineDown."""
+        before = min(position.get(PARTITION, 0), self.end(topic)[PARTITION])
+        while (first := self.begin(topic)[PARTITION]) < before:
+            until = min(before, first + _TRIM_STEP)
             with self.file.write() as c:
-                until = min(before_offset, first + _TRIM_STEP)
-                c.execute(f'delete from {table} where "offset" < ?', (until,))
-                done = c.changes()
-            trimmed += done
-            if not done:
-                return trimmed
+                c.execute(f'delete from {table_of(topic)} where "offset" < ?', (until,))
 
     # -- reading
 

@@ -267,6 +267,20 @@ class EventLogContract:
     def test_a_group_that_never_was_here_is_at_the_start(self, log: EventLog) -> None:
         assert all(o == 0 for o in log.committed("nobody", MAIL_RECEIVED).values())
 
+    def test_what_is_trimmed_is_gone_and_the_rest_stays(self, log: EventLog) -> None:
+        key = derived("mailbox")
+        log.append([output(MAILBOX_COMMANDS, key, n) for n in range(5)])
+        third = read(log, MAILBOX_COMMANDS, 5)[2]
+        log.trim(MAILBOX_COMMANDS, {third.partition: third.offset})
+        assert log.begin(MAILBOX_COMMANDS)[third.partition] == third.offset
+        left = read_rest(log, MAILBOX_COMMANDS, log.begin(MAILBOX_COMMANDS))
+        assert [r.value for r in left] == [b"value 2", b"value 3", b"value 4"]
+
+    def test_trimming_below_what_is_kept_does_nothing(self, log: EventLog) -> None:
+        begin = log.begin(MAILBOX_COMMANDS)
+        log.trim(MAILBOX_COMMANDS, begin)
+        assert log.begin(MAILBOX_COMMANDS) == begin
+
 
 class Stop(Exception):
     """Raised by a test within a transaction."""

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from mailfold.process import GRACE, Stop, run_async
 from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role, lock
+from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
+from streams.topology import MAILBOX
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
     "mx": (Role("mx", ("smtp",)),),
@@ -57,6 +59,8 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
             lock(house.settings.run_path / f"{name}.process", 2 * GRACE)
         runner = house.runner(name)
         inherited.ready()
+        if name == MAILBOX.name:
+            in_background(house.settings, stop, stop.wait)
         runner.run(stop, stop.wait)
         runner.close()
 

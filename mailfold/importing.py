@@ -10,7 +10,6 @@ from ingress.importer.run import Report, Target, bring_in
 from ingress.importer.sources import Meter, mails
 from mailfold.mailboxes import label_id
 from mailfold.wiring import House
-from schemas.topics import MAIL_RECEIVED
 
 
 def import_paths(
@@ -25,7 +24,7 @@ def import_paths(
         mailbox_id=mailbox_id,
         intake=house.intake,
         keys=house.keys,
-        known=lambda ids: {i for i in ids if house.log.find(MAIL_RECEIVED, i)},
+        known=house.engines.received,
         label_of=lambda name: label_id(house, mailbox_id, name),
         clock=house.clock,
         random=house.random,

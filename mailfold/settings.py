@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     )
     dns: str = Field("", description="DNS servers as host:port,…; empty: the system's.")
     dns_timeout: float = Field(5.0, gt=0, description="Longest wait for the DNS of one mail.")
+    trusted_sealers: str = Field(
+        "", description="Domains, comma-separated, whose ARC seals may override a DMARC failure."
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
     partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")

@@ -66,6 +66,7 @@ def account_add(address: str, password_stdin: bool) -> None:
     """Make an account; without --password-stdin a password is made and printed."""
     password = read_password() if password_stdin else secrets.token_urlsafe(12)
     with open_house() as house:
+        house.prepare()
         with _directory_errors():
             made = house.directory.add_account(address, password, house.settings.quota_bytes)
         open_mailbox(house, made.mailbox_id)

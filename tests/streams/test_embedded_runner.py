@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,33 +17,8 @@ from infra.sqlite.wake import SocketWake
 from schemas.topics import MAILBOX_EVENTS
 from streams.runners.embedded import EmbeddedRunner
 from tests.contracts.runners import Killed, RunnerContract
+from tests.contracts.toy_sqlite import SqliteToyState
 from tests.contracts.toy_stage import ToyStage
-
-
-class SqliteToyState:
-    """The toy's rows in the log's own file."""
-
-    def __init__(self, file: SqliteFile) -> None:
-        self._file = file
-        with file.write() as c:
-            c.execute("create table if not exists toy(key text primary key, seq int, done text)")
-
-    def load(self, keys: Sequence[str]) -> Mapping[str, tuple[int, frozenset[str]]]:
-        """Return the rows of `keys`."""
-        found: dict[str, tuple[int, frozenset[str]]] = {}
-        with self._file.read() as c:
-            for key in keys:
-                for seq, done in c.execute("select seq, done from toy where key=?", (key,)):
-                    found[key] = (seq, frozenset(done.split()))
-        return found
-
-    def save(self, rows: Mapping[str, tuple[int, frozenset[str]]]) -> None:
-        """Replace rows."""
-        with self._file.write() as c:
-            c.executemany(
-                "insert or replace into toy values(?,?,?)",
-                [(k, seq, " ".join(sorted(done))) for k, (seq, done) in rows.items()],
-            )
 
 
 class EmbeddedRig:

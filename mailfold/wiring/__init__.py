@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
@@ -27,18 +27,11 @@ from infra.ports import (
     Lag,
     Limits,
     Outcomes,
-    TransactionalLog,
 )
-from infra.sqlite.connection import LOG
-from infra.sqlite.content import InLog, SqliteContent
-from infra.sqlite.dead import SqliteDeadLetters
-from infra.sqlite.file import SqliteFile
 from infra.sqlite.keys import SqliteKeys
-from infra.sqlite.lag import SqliteLag
-from infra.sqlite.log import SqliteLog
-from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
 from mailfold.settings import Settings, load
+from mailfold.wiring.engines import Base, Runner
 from projections.consumer import CHANNEL as VIEWS
 from projections.consumer import Consumer
 from projections.mailbox.ports import MailboxReader
@@ -48,8 +41,6 @@ from projections.mailbox.tables import FORMAT
 from projections.versions import Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAILBOX_EVENTS
-from streams.mailbox.sqlite import SqliteMailboxState
-from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
 
@@ -58,21 +49,12 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
+    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
+    from mailfold.wiring.cluster import Cluster
+    from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
-
-
-class Runner(Protocol):
-    """Runs one stage."""
-
-    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Run until `stopping()`."""
-        ...
-
-    def close(self) -> None:
-        """Give everything back."""
-        ...
 
 
 class House:
@@ -81,6 +63,18 @@ class House:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._closers: list[Callable[[], None]] = []
+
+    @cached_property
+    def engines(self) -> Embedded | Cluster:
+        """What the profile picks."""
+        base = Base(self.settings, self.clock, self.wake, self.checkpoint, self._closers)
+        if self.settings.profile == "cluster":
+            from mailfold.wiring.cluster import Cluster
+
+            return Cluster(base)
+        from mailfold.wiring.embedded import Embedded
+
+        return Embedded(base)
 
     def close(self) -> None:
         """Close what was opened, last first."""
@@ -107,22 +101,10 @@ class House:
         self._closers.append(made.close)
         return made
 
-    @cached_property
-    def file(self) -> SqliteFile:
-        """log.db."""
-        made = SqliteFile(self.settings.log_path, LOG)
-        self._closers.append(made.close)
-        return made
-
-    @cached_property
-    def transactional_log(self) -> TransactionalLog:
-        """The embedded log."""
-        return SqliteLog(self.file, self.clock, self.wake)
-
-    @cached_property
+    @property
     def log(self) -> EventLog:
         """The log."""
-        return self.transactional_log
+        return self.engines.log
 
     @cached_property
     def keys(self) -> SqliteKeys:
@@ -136,27 +118,25 @@ class House:
         """Fingerprints under the installation's secret."""
         return Fingerprint(self.keys.secret())
 
-    @cached_property
+    @property
     def content(self) -> ContentStore:
         """Content."""
-        return SqliteContent(InLog(SqliteLog(self.file, self.clock, self.wake)))
+        return self.engines.content
 
     @cached_property
     def parts(self) -> FileParts:
         """Large parts."""
-        return FileParts(self.settings.parts_path, SqliteReferences(self.file))
+        return FileParts(self.settings.parts_path, self.engines.references)
 
-    @cached_property
+    @property
     def dead(self) -> DeadLetters:
         """Dead letters."""
-        return SqliteDeadLetters(self.file)
+        return self.engines.dead
 
-    @cached_property
+    @property
     def lag(self) -> Lag:
         """How far the inbound stage is behind."""
-        made = SqliteLag(self.file, INBOUND.name)
-        self._closers.append(made.close)
-        return made
+        return self.engines.lag
 
     @cached_property
     def intake(self) -> GroupIntake:
@@ -192,15 +172,9 @@ class House:
 
     # -- stages
 
-    @cached_property
-    def mailbox_state(self) -> SqliteMailboxState:
-        """State of the mailbox stage."""
-        return SqliteMailboxState(self.file.connection)
-
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
-        from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
@@ -210,7 +184,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            AuthSettings(),
+            auth_settings(s),
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -229,7 +203,7 @@ class House:
         from streams.mailbox.stage import MailboxStage
 
         return MailboxStage(
-            state=self.mailbox_state,
+            state=self.engines.mailbox_state,
             content=self.content,
             keys=self.keys,
             fingerprint=self.fingerprint,
@@ -246,15 +220,8 @@ class House:
         return made[name]()
 
     def runner(self, name: str) -> Runner:
-        """Return a runner of a stage."""
-        return EmbeddedRunner(
-            self.stage(name),
-            self.transactional_log,
-            self.dead,
-            self.clock,
-            self.checkpoint,
-            committed=lambda: self.wake.notify(f"stage.{name}"),
-        )
+        """Return a runner of a stage. Raises KeyError, SettingsError."""
+        return self.engines.runner(self.stage(name))
 
     # -- projections
 
@@ -290,7 +257,7 @@ class House:
     @property
     def outcomes(self) -> Outcomes:
         """Outcomes of commands."""
-        return self.mailbox_state
+        return self.engines.mailbox_state
 
     def mx(self) -> MxServer:
         """Return the MX."""
@@ -361,7 +328,7 @@ class House:
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.keys.secret()
-        self.log.end(MAILBOX_EVENTS)
+        self.engines.prepare()
         self.directory.domains()
 
 
@@ -374,6 +341,14 @@ def open_house(settings: Settings | None = None) -> Generator[House]:
         yield house
     finally:
         house.close()
+
+
+def auth_settings(settings: Settings) -> AuthSettings:
+    """Return what the administrator decided about authentication."""
+    from mail.authentication.evaluate import AuthSettings
+
+    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
+    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

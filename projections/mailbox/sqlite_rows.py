@@ -28,7 +28,7 @@ _TABLES: dict[str, tuple[str, str, str]] = {
         "x.id",
         "x.mail_id, x.visible, x.thread_id, x.internal_date, x.size, x.flags, x.since, x.seq,"
         " x.received_at, x.attachment_count, x.verdict, x.source, x.authenticated_id, x.scored_id,"
-        " x.placements, x.text",
+        " x.placements, x.header_hash, x.text",
         "message x join mailbox b on b.row = x.mailbox",
     ),
     "placed": (
@@ -67,11 +67,11 @@ def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) 
     plain = [*map(_plain, columns[width:])]
     text = ""
     if table == "message":
-        *plain, _, _ = plain
-        packed, text_bytes = cast("tuple[bytes, bytes | None]", columns[-2:])
+        *plain, _, _, _ = plain
+        packed, hashed, opened = cast("tuple[bytes, int | None, bytes | None]", columns[-3:])
         placements: Any = _unpack(packed)
         plain.append(sorted(placements))
-        text = (text_bytes or b"").hex()
+        text = "" if opened is None else f"{opened.hex()} {hashed}"
     elif table == "label":
         text = str(plain.pop())
     elif table == "feed":

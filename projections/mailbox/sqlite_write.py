@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import apsw
 import msgspec
 
+from projections.mailbox.header_hash import hash_of
 from projections.mailbox.sqlite_load import pack_placements
 from projections.mailbox.state import NOT_STORED, Changes, Label, MailboxState, Message
 from projections.mailbox.tables import Value
@@ -29,15 +30,15 @@ _MAILBOX = (
     " size = excluded.size, ahead = excluded.ahead"
 )
 _LABEL = "insert or replace into label values (?,?,?,?,?,?,?,?,?,?)"
-_NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _STATE = (
     "update message set visible = ?, thread_id = ?, flags = ?, since = ?, seq = ?, placements = ?"
     " where row = ?"
 )
 _FACTS = (
     "update message set mail_id = ?, internal_date = ?, size = ?, received_at = ?,"
-    " attachment_count = ?, verdict = ?, source = ?, authenticated_id = ?, scored_id = ?, text = ?"
-    " where row = ?"
+    " attachment_count = ?, verdict = ?, source = ?, authenticated_id = ?, scored_id = ?, text = ?,"
+    " header_hash = ? where row = ?"
 )
 _UNPLACE = "delete from placed where mailbox = ? and label = ? and internal_date = ? and id = ?"
 _PLACE = "insert or replace into placed values (?,?,?,?,?,?,?)"
@@ -50,7 +51,7 @@ def _id(identifier: str) -> bytes | None:
 def _facts(message: Message) -> _Values:
     facts = message.facts
     if facts is None:
-        return (0, 0, "unknown", "unknown", None, None, None)
+        return (0, 0, "unknown", "unknown", None, None, None, None)
     return (
         facts.received_at,
         facts.attachment_count,
@@ -59,6 +60,7 @@ def _facts(message: Message) -> _Values:
         _id(facts.authenticated_id),
         _id(facts.scored_id),
         message.text or None,
+        hash_of(message.text),
     )
 
 

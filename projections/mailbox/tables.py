@@ -13,7 +13,7 @@ from infra.ports import EngineDown
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -69,8 +69,11 @@ create table message(
   source text not null,
   authenticated_id blob,
   scored_id blob,
-  text blob
+  text blob,
+  header_hash integer
 );
+
+create index message_of_header on message(header_hash) where header_hash is not null;
 
 -- What is listed now, in the order it is listed.
 create table placed(

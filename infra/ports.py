@@ -268,12 +268,15 @@ class StageFile(Protocol):
         """Begin a transaction; all that is kept in the same place joins it."""
         ...
 
-    def progress(self, stage: str, partition: int) -> Progress:
-        """Return how far a partition has come. Raises EngineDown."""
+    def claim(self, stage: str, partition: int, owner: str) -> Progress:
+        """Make `owner` the one who may advance a partition; return how far it has come.
+
+        Raises EngineDown.
+        """
         ...
 
-    def advance(self, stage: str, partition: int, progress: Progress) -> None:
-        """Set how far it has come. Raises EngineDown."""
+    def advance(self, stage: str, partition: int, owner: str, progress: Progress) -> None:
+        """Set how far it has come. Raises Fenced when another has claimed it, EngineDown."""
         ...
 
 

@@ -6,7 +6,7 @@ Adapters are plain classes that satisfy these Protocols, one folder an engine; o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -137,6 +137,10 @@ class EventLog(Protocol):
         """Return how far a consumer group has come."""
         ...
 
+    def trim(self, topic: str, position: Position) -> None:
+        """Delete the records before `position`; a partition that is not in it stays whole."""
+        ...
+
 
 class LogTransaction(Protocol):
     """Outputs, state and position as one: durable together or not at all."""
@@ -155,6 +159,10 @@ class TransactionalLog(EventLog, Protocol):
 
     def transaction(self) -> AbstractContextManager[LogTransaction]:
         """Begin a transaction; state stores of the same file write inside it."""
+        ...
+
+    def having(self, topic: str, keys: Collection[str]) -> frozenset[str]:
+        """Return those of `keys` (mail_ids) that have a record in `topic`."""
         ...
 
 
@@ -382,6 +390,10 @@ class ContentStore(Protocol):
 
     def remove(self, mail_ids: Sequence[str]) -> None:
         """Forget mails that are erased everywhere. Idempotent."""
+        ...
+
+    def having(self, mail_ids: Collection[str]) -> frozenset[str]:
+        """Return those of `mail_ids` that are there."""
         ...
 
 

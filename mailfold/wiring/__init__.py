@@ -30,6 +30,7 @@ from infra.ports import (
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
+from mailfold.folders import make_folder
 from mailfold.settings import Settings, load
 from mailfold.wiring.engines import Base, Runner
 from projections.consumer import CHANNEL as VIEWS
@@ -273,6 +274,7 @@ class House:
                 max_connections=s.limit_connections,
                 max_connections_per_network=s.limit_connections,
                 max_errors=s.limit_errors,
+                postmaster=s.postmaster,
                 max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
                 back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
             ),
@@ -326,7 +328,7 @@ class House:
         """Make the folders and files of the installation that are not there."""
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
         self.keys.secret()
         self.engines.prepare()
         self.directory.domains()
@@ -336,7 +338,7 @@ class House:
 def open_house(settings: Settings | None = None) -> Generator[House]:
     """Yield the ports of the installation that the settings name; close them at the end."""
     house = House(settings or load())
-    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(house.settings.data)
     try:
         yield house
     finally:

@@ -126,8 +126,9 @@ class SqliteMailboxReader:
         """Return (mailbox_id, message_id, mail_id) of each message with that Message-ID."""
         with self._snapshot() as connection:
             found = connection.execute(
-                "select b.id, m.id, m.mail_id, m.text"
-                " from message m join mailbox b on b.row = m.mailbox where m.header_hash = ?"
+                "select b.id, m.id, m.mail_id, t.octets"
+                " from message m join mailbox b on b.row = m.mailbox join text t on t.row = m.text"
+                " where m.header_hash = ?"
                 " order by m.row",
                 (header_hash(header),),
             ).fetchall()

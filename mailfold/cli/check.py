@@ -93,19 +93,19 @@ def check(
 
 
 def _again(mail_id: str, *, now: bool, as_json: bool) -> None:
-    from mail.authentication.evaluate import AuthSettings
     from mailfold import rejudge
-    from mailfold.wiring import dns_resolver, open_house
+    from mailfold.wiring import auth_settings, dns_resolver, open_house
 
     with open_house() as house:
         try:
             mail = rejudge.stored(house, mail_id.lower())
         except rejudge.NotStored as error:
             raise Failure(str(error)) from error
+        decided = auth_settings(house.settings)
         verdict = (
-            rejudge.from_dns(mail, dns_resolver(house.settings), AuthSettings())
+            rejudge.from_dns(mail, dns_resolver(house.settings), decided)
             if now
-            else rejudge.from_evidence(mail, AuthSettings())
+            else rejudge.from_evidence(mail, decided)
         )
     changed = list(rejudge.differences(mail.then, verdict))
     if as_json:

@@ -30,6 +30,7 @@ from infra.ports import (
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
+from mailfold.folders import make_folder
 from mailfold.settings import Settings, load
 from mailfold.wiring.engines import Base, Runner
 from projections.consumer import CHANNEL as VIEWS
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
+    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
@@ -174,7 +176,6 @@ class House:
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
-        from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
@@ -184,7 +185,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            AuthSettings(),
+            auth_settings(s),
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -273,6 +274,7 @@ class House:
                 max_connections=s.limit_connections,
                 max_connections_per_network=s.limit_connections,
                 max_errors=s.limit_errors,
+                postmaster=s.postmaster,
                 max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
                 back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
             ),
@@ -326,7 +328,7 @@ class House:
         """Make the folders and files of the installation that are not there."""
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
         self.keys.secret()
         self.engines.prepare()
         self.directory.domains()
@@ -336,11 +338,19 @@ class House:
 def open_house(settings: Settings | None = None) -> Generator[House]:
     """Yield the ports of the installation that the settings name; close them at the end."""
     house = House(settings or load())
-    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(house.settings.data)
     try:
         yield house
     finally:
         house.close()
+
+
+def auth_settings(settings: Settings) -> AuthSettings:
+    """Return what the administrator decided about authentication."""
+    from mail.authentication.evaluate import AuthSettings
+
+    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
+    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

@@ -10,7 +10,6 @@ from ingress.importer.run import Report, Target, bring_in
 from ingress.importer.sources import Meter, mails
 from mailfold.mailboxes import label_id
 from mailfold.wiring import House
-from schemas.topics import MAIL_RECEIVED
 
 
 def import_paths(
@@ -18,14 +17,17 @@ def import_paths(
     paths: Sequence[Path],
     mailbox_id: str,
     label: str | None,
-    told: Callable[[int, int | None], None],
+    told: Callable[[int, int | None, str], None],
 ) -> Report:
-    """Import what is found under `paths`; `told(done, total)` hears of the progress in octets."""
+    """Import what is found under `paths`.
+
+    `told(done, total, note)` hears of the progress in octets, with the number of mails beside it.
+    """
     target = Target(
         mailbox_id=mailbox_id,
         intake=house.intake,
         keys=house.keys,
-        known=lambda ids: {i for i in ids if house.log.find(MAIL_RECEIVED, i)},
+        known=house.engines.received,
         label_of=lambda name: label_id(house, mailbox_id, name),
         clock=house.clock,
         random=house.random,
@@ -33,6 +35,8 @@ def import_paths(
         labels=(label,) if label else (),
     )
     meter = Meter()
-    return asyncio.run(
-        bring_in(mails(paths, meter), target, progress=lambda _: told(meter.done, meter.total))
-    )
+
+    def tell(report: Report) -> None:
+        told(meter.done, meter.total, f"{report.seen:,} mails")
+
+    return asyncio.run(bring_in(mails(paths, meter), target, progress=tell))

@@ -49,8 +49,14 @@ class Settings(BaseSettings):
     hostname: str = Field(
         default_factory=socket.gethostname, description="Our name in SMTP and in trace headers."
     )
+    postmaster: str = Field(
+        "", description="Account for mail to postmaster; empty: the one that was made first."
+    )
     dns: str = Field("", description="DNS servers as host:port,…; empty: the system's.")
     dns_timeout: float = Field(5.0, gt=0, description="Longest wait for the DNS of one mail.")
+    trusted_sealers: str = Field(
+        "", description="Domains, comma-separated, whose ARC seals may override a DMARC failure."
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
     partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")

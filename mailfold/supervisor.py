@@ -9,6 +9,7 @@ see the end of the pipe and stop by themselves.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -26,10 +27,14 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 READY_TIMEOUT = 60.0
+"""Seconds for which none of the children may say anything before all have said that they serve."""
 STOP_TIMEOUT = 15.0
 _BACKOFF_FIRST = 0.1
 _BACKOFF_MOST = 5.0
 _HEALTHY_AFTER = 10.0
+_POLL = 0.02
+
+_BUSY, _READY = b".", b"!"
 
 FDS_VARIABLE = "MAILFOLD_FDS"
 
@@ -57,39 +62,79 @@ class _Child:
     ready: bool = False
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises SupervisorError when the address can't be had."""
+def listen(host: str, port: int, patience: float = 0.0) -> socket.socket:
+    """Return a listening socket.
+
+    Raises SupervisorError when the address can't be had, or is in use and still in use after
+    `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _listening(host, port)
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise SupervisorError(
+                    f"can't listen on {host}:{port}: {e.strerror}; choose another"
+                ) from e
+        time.sleep(_POLL)
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     s = socket.socket(family, socket.SOCK_STREAM)
     try:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((host, port))
         s.listen(1024)
-    except OSError as e:
+    except OSError:
         s.close()
-        raise SupervisorError(f"can't listen on {host}:{port}: {e.strerror}; choose another") from e
+        raise
     s.set_inheritable(True)
     return s
 
 
-def lock(path: Path) -> int:
+def was_killed(path: Path) -> bool:
+    """Say whether who had the lock file `path` last did not come to `unlock` it."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def lock(path: Path, patience: float = 0.0) -> int:
     """Take the lock file `path` for this process and return its descriptor.
 
-    Raises SupervisorError when another process has it.
+    Raises SupervisorError when another process has it, and still has it after `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
-        holder = os.read(fd, 20).decode(errors="replace").strip()
-        os.close(fd)
-        raise SupervisorError(
-            f"mailfold already serves this data folder (process {holder}); stop it first"
-        ) from e
+    deadline = time.monotonic() + patience
+    while not _taken(fd):
+        if time.monotonic() >= deadline:
+            holder = os.read(fd, 20).decode(errors="replace").strip()
+            os.close(fd)
+            raise SupervisorError(
+                f"mailfold already serves this data folder (process {holder}); stop it first"
+            )
+        time.sleep(_POLL)
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
+
+
+def unlock(fd: int) -> None:
+    """Let a lock file go, in order."""
+    os.ftruncate(fd, 0)
+    os.close(fd)
+
+
+def _taken(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -102,6 +147,7 @@ class Supervisor:
     environment: Mapping[str, str]
     announce: str
     _stopping: bool = False
+    _heard: float = 0.0
     _children: list[_Child] = field(default_factory=list[_Child])
 
     def run(self) -> int:
@@ -131,7 +177,7 @@ class Supervisor:
         self._children = [_Child(r) for r in self.roles]
         selector = selectors.DefaultSelector()
         selector.register(wake_r, selectors.EVENT_READ)
-        begun = time.monotonic()
+        self._heard = time.monotonic()
         announced = False
         while not self._stopping:
             now = time.monotonic()
@@ -142,7 +188,7 @@ class Supervisor:
             if not announced and all(c.ready for c in self._children):
                 announced = True
                 print(self.announce, flush=True)  # noqa: T201 (the promise of `serve`)
-            if not announced and now - begun > READY_TIMEOUT:
+            if not announced and now - self._heard > READY_TIMEOUT:
                 missing = ", ".join(c.role.name for c in self._children if not c.ready)
                 logger.error("not ready after %.0f s: %s", READY_TIMEOUT, missing)
                 return 1
@@ -178,10 +224,13 @@ class Supervisor:
 
     def _hear(self, child: _Child, selector: selectors.BaseSelector) -> None:
         try:
-            child.ready = child.ready or bool(os.read(child.ready_fd, 16))
+            said = os.read(child.ready_fd, 512)
         except BlockingIOError:
             return
-        self._forget_pipe(child, selector)
+        self._heard = time.monotonic()
+        child.ready = child.ready or _READY in said
+        if child.ready or not said:
+            self._forget_pipe(child, selector)
 
     def _forget_pipe(self, child: _Child, selector: selectors.BaseSelector) -> None:
         if child.ready_fd >= 0:
@@ -236,12 +285,20 @@ class Inherited:
             raise SupervisorError(f"no socket {name!r} was inherited; start it by `mailfold serve`")
         return socket.socket(fileno=self.fds[name])
 
+    def busy(self) -> None:
+        """Tell the supervisor that this child will serve later, and is at it."""
+        fd = self.fds.get("ready")
+        if fd is not None:
+            # A pipe that is full says so already.
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(fd, _BUSY)
+
     def ready(self) -> None:
         """Tell the supervisor that this child serves."""
         fd = self.fds.pop("ready", None)
         if fd is not None:
             with contextlib.suppress(BrokenPipeError):
-                os.write(fd, b"ready")
+                os.write(fd, _READY)
             os.close(fd)
 
     def alive_fd(self) -> int | None:

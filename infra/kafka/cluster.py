@@ -82,6 +82,13 @@ class Cluster:
             except KeyError:
                 raise EngineDown(f"Kafka has no topic {topic}: make the topics first") from None
 
+    def brokers(self) -> int:
+        """How many brokers there are."""
+        try:
+            return len(self._admin.list_topics(timeout=self._timeout).brokers)
+        except KafkaException as e:
+            raise fault("list brokers", e) from e
+
     def topics(self) -> dict[str, int]:
         """All topics that can be used, with their number of partitions."""
         try:

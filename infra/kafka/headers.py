@@ -6,7 +6,7 @@ and the attribute; the data's media type is the header `content-type`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -21,11 +21,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def headers_of(output: Output, recorded_at: int) -> list[Header]:
+CAUSE = "ce_causeposition"
+"""TOPIC/PARTITION/OFFSET of the record that an output of a stage follows from."""
+
+
+def headers_of(
+    output: Output, recorded_at: int, causes: Mapping[str, str] | None = None
+) -> list[Header]:
     """The headers of an output that is recorded at `recorded_at` (microseconds).
 
     `ce_time` is when it occurred, `ce_recordedtime` (CloudEvents' extension of that name) when
-    the log took it: Kafka's own timestamp has milliseconds only.
+    the log took it: Kafka's own timestamp has milliseconds only. `causes` are the positions of
+    records by event_id, one of which the output may follow from.
     """
     record = _record(output)
     occurred_at: int = getattr(record, "occurred_at", recorded_at)
@@ -38,6 +45,9 @@ def headers_of(output: Output, recorded_at: int) -> list[Header]:
         ("ce_recordedtime", timestamp(recorded_at).encode()),
         ("content-type", b"application/avro"),
     ]
+    cause = (causes or {}).get(getattr(record, "caused_by", ""))
+    if cause is not None:
+        headers.append((CAUSE, cause.encode()))
     trace = _trace(output, record)
     if trace is not None:
         headers.append(("traceparent", trace.encode()))
@@ -67,6 +77,22 @@ def header(headers: Sequence[Header] | None, name: str) -> str | None:
             except UnicodeDecodeError:
                 return None
     return None
+
+
+def position_text(topic: str, partition: int, offset: int) -> str:
+    """A position as it stands in a header; `topic` by Kafka's name of it."""
+    return f"{topic}/{partition}/{offset}"
+
+
+def cause_offset(headers: Sequence[Header] | None, topic: str, partition: int) -> int | None:
+    """The offset of the record that an output follows from, when that is in this partition.
+
+    What was copied from another generation of the topics tells positions of that one.
+    """
+    place, _, offset = (header(headers, CAUSE) or "").rpartition("/")
+    if place != f"{topic}/{partition}" or not offset.isdecimal():
+        return None
+    return int(offset)
 
 
 def _record(output: Output) -> msgspec.Struct | None:

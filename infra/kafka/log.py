@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from time import monotonic
+from typing import TypeVar
+
+from confluent_kafka import Message
 
 from infra.kafka.appender import Addressed, Appender
 from infra.kafka.cluster import Cluster, Connection
-from infra.kafka.headers import Header
+from infra.kafka.headers import Header, cause_offset
+from infra.kafka.member import KafkaMember
 from infra.kafka.reader import KafkaReader
-from infra.kafka.records import Registry, Translator
+from infra.kafka.records import Received, Registry, Translator
 from infra.kafka.topics import ensure_topics
 from infra.kafka.writer import PartitionWriter
-from infra.ports import Clock, EngineDown, Output, Position, Reader, Record
+from infra.ports import Caused, Clock, EngineDown, Output, Position, Reader, Record
 from schemas.identity import time_of
 from schemas.partition import partition_of
 from schemas.topics import dead_topic
 
+R = TypeVar("R")
+
+_REPLICAS = 3
 _POLL_RECORDS = 500
 _POLL_SECONDS = 0.05
 # A mail_id carries the clock of the door that gave it, the log that of the process that appends.
@@ -39,8 +46,9 @@ class KafkaLog:
         self._translator = Translator(registry, clock)
         self._appender = Appender(connection)
 
-    def ensure_topics(self, partitions: int, replicas: int = 1) -> None:
-        """Make the topics that are not there yet. Raises EngineDown."""
+    def ensure_topics(self, partitions: int) -> None:
+        """Make the topics that are not there yet, on three brokers each. Raises EngineDown."""
+        replicas = min(_REPLICAS, self._cluster.brokers())
         ensure_topics(self._cluster, self.prefix, partitions, replicas)
 
     def partitions(self, topic: str) -> int:
@@ -75,7 +83,48 @@ class KafkaLog:
             # librdkafka would look for the beginning itself, and take half a second for it.
             begin = self.begin(topic)
             start = {p: position.get(p, begin[p]) for p in chosen}
-        return KafkaReader(self.connection, self._translator, self.prefix + topic, topic, start)
+        return KafkaReader(
+            self.connection,
+            lambda message: self._translator.record(message, topic),
+            self.prefix + topic,
+            start,
+        )
+
+    def member(
+        self, group: str, topic: str, instance: str = "", session: float = 10.0
+    ) -> KafkaMember:
+        """A member of a group that consumes a topic; see KafkaMember."""
+        return KafkaMember(
+            self.connection,
+            lambda message: self._translator.record(message, topic),
+            self.prefix + group,
+            self.prefix + topic,
+            instance,
+            session,
+        )
+
+    def received(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header] | None,
+        timestamp: int,
+    ) -> Record:
+        """What any client received of a topic, as a record; `timestamp` in milliseconds."""
+        message = Received(partition, offset, key, value, headers, timestamp)
+        return self._translator.received(message, topic)
+
+    def physical(self, name: str) -> str:
+        """Kafka's name of a topic or group."""
+        return self.prefix + name
+
+    @property
+    def servers(self) -> Sequence[str]:
+        """Where the brokers are, `host:port`."""
+        return self.connection.servers.split(",")
 
     def writer(self, stage: str, partition: int) -> PartitionWriter:
         """Take over the outputs of a partition of a stage; see PartitionWriter.
@@ -126,7 +175,27 @@ class KafkaLog:
 
     def read_to_end(self, topic: str, partition: int, offset: int) -> Sequence[Record]:
         """All records of a partition from `offset` to what is its end now. Raises EngineDown."""
-        return self._read(topic, partition, offset, self.end(topic)[partition])
+        return list(self.records(topic, partition, offset, self.end(topic)[partition]))
+
+    def records(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
+        """The records of a partition from `start` below `end`. Raises EngineDown."""
+        for batch in self._read(
+            topic, partition, start, end, lambda m: self._translator.record(m, topic)
+        ):
+            yield from (record for record in batch if record.offset < end)
+
+    def outputs(
+        self, topic: str, partition: int, start: int, end: int, source: str
+    ) -> Iterator[Sequence[Caused]]:
+        """Outputs from `start` below `end` that records of `source` caused. Raises EngineDown."""
+        physical = self.prefix + source
+
+        def caused(message: Message) -> Caused:
+            record = self._translator.record(message, topic)
+            return Caused(record, cause_offset(message.headers(), physical, partition))
+
+        for batch in self._read(topic, partition, start, end, caused):
+            yield [each for each in batch if each.record.offset < end]
 
     def committed(self, group: str, topic: str) -> Position:
         """How far a consumer group has come. Raises EngineDown."""
@@ -144,28 +213,27 @@ class KafkaLog:
         """Wait for what is being appended, and give the connections back."""
         self._appender.close()
 
-    def _address(self, output: Output) -> Addressed:
+    def _address(self, output: Output, causes: Mapping[str, str] | None = None) -> Addressed:
         topic = self.prefix + output.topic
         partition = partition_of(output.key, self._cluster.partitions(topic))
-        return Addressed(topic, partition, self._translator.produced(output))
+        return Addressed(topic, partition, self._translator.produced(output, causes))
 
     def _first_at(
         self, topic: str, partition: int, start: Position, end: Position, time: int
     ) -> int:
         first, last = start[partition], end[partition]
-        for record in self._read(topic, partition, first, last, until=time):
+        for record in self.records(topic, partition, first, last):
             if record.recorded_at >= time:
                 return record.offset
         return last
 
     def _read(
-        self, topic: str, partition: int, offset: int, end: int, until: int | None = None
-    ) -> Sequence[Record]:
-        """Records from `offset` below `end`; no more batches after one recorded at `until`."""
-        found: list[Record] = []
-        if offset >= end:
-            return found
-        reader = self.reader(topic, {partition: offset}, (partition,))
+        self, topic: str, partition: int, start: int, end: int, translate: Callable[[Message], R]
+    ) -> Iterator[Sequence[R]]:
+        """What is from `start` on, in batches, until `end` is behind; the last may go further."""
+        if start >= end:
+            return
+        reader = KafkaReader(self.connection, translate, self.prefix + topic, {partition: start})
         try:
             deadline = monotonic() + self.connection.timeout
             while (before := reader.position[partition]) < end:
@@ -174,9 +242,7 @@ class KafkaLog:
                     deadline = monotonic() + self.connection.timeout
                 elif monotonic() >= deadline:
                     raise EngineDown(f"Kafka, read {topic}: no answer")
-                found.extend(record for record in batch if record.offset < end)
-                if until is not None and batch and batch[-1].recorded_at >= until:
-                    break
+                if batch:
+                    yield batch
         finally:
             reader.close()
-        return found

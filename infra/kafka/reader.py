@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from infra.kafka.cluster import LOG, Connection
 from infra.kafka.faults import down
-from infra.kafka.records import Translator
-from infra.ports import Position, Record
+from infra.ports import Position
+
+R = TypeVar("R")
 
 # A reader holds what it fetched ahead in memory, for each partition.
 _AHEAD_KIB = 4096
 
 
-class KafkaReader:
+class KafkaReader(Generic[R]):
     """A reader of those partitions of a topic that have a position, in no consumer group."""
 
     def __init__(
         self,
         connection: Connection,
-        translator: Translator,
-        physical: str,
+        translate: Callable[[Message], R],
         topic: str,
         position: Position,
     ) -> None:
-        self._translator = translator
+        """`topic` is Kafka's name of it."""
+        self._translate = translate
         self._topic = topic
         self._position = dict(position)
+        self._ended: set[int] = set()
         self._consumer = Consumer(
             connection.settings(
                 # librdkafka wants a name; it is never used, for nothing is committed.
@@ -49,22 +52,25 @@ class KafkaReader:
             ),
             logger=LOG,
         )
-        self._consumer.assign([TopicPartition(physical, p, o) for p, o in position.items()])
+        self._consumer.assign([TopicPartition(topic, p, o) for p, o in position.items()])
 
     @property
     def position(self) -> Position:
         """Where the next record is read."""
         return dict(self._position)
 
-    def poll(self, limit: int, timeout: float) -> Sequence[Record]:
+    def poll(self, limit: int, timeout: float) -> Sequence[R]:
         """Up to `limit` records; waits at most `timeout` seconds when there is none.
 
-        Raises EngineDown when Kafka refuses; while it can't be reached there is nothing to read.
+        It does not wait on when it has come to the end of all partitions behind offsets that are
+        no records: then its position tells something new. Raises EngineDown when Kafka refuses;
+        while it can't be reached there is nothing to read.
         """
         deadline = time.monotonic() + timeout
+        before = self.position
         while True:
             found = self._take(self._consumer.consume(limit, 0))
-            if found:
+            if found or (self._ended >= self._position.keys() and self._position != before):
                 return found
             rest = deadline - time.monotonic()
             if rest <= 0:
@@ -81,16 +87,18 @@ class KafkaReader:
         """Give the connection back."""
         self._consumer.close()
 
-    def _take(self, messages: Sequence[Message]) -> list[Record]:
-        found: list[Record] = []
+    def _take(self, messages: Sequence[Message]) -> list[R]:
+        found: list[R] = []
         for message in messages:
             error = message.error()
+            partition = message.partition() or 0
             if error is None:
-                record = self._translator.record(message, self._topic)
-                found.append(record)
-                self._position[record.partition] = record.offset + 1
+                found.append(self._translate(message))
+                self._position[partition] = (message.offset() or 0) + 1
+                self._ended.discard(partition)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._position[message.partition() or 0] = message.offset() or 0
+                self._position[partition] = message.offset() or 0
+                self._ended.add(partition)
             elif not error.retriable():
                 raise down(f"read {self._topic}", error)
         return found

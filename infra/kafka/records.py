@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,18 @@ class Produced:
     timestamp: int
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a client received; `timestamp` in milliseconds."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] | None
+    timestamp: int
+
+
 class Translator:
     """Translates both ways; every type is registered in a topic's subject when first written."""
 
@@ -49,14 +61,17 @@ class Translator:
         self._clock = clock
         self._ids: dict[tuple[str, str], int] = {}
 
-    def produced(self, output: Output) -> Produced:
-        """An output as it is appended now. Raises KeyError for a type without a schema."""
+    def produced(self, output: Output, causes: Mapping[str, str] | None = None) -> Produced:
+        """An output as it is appended now. Raises KeyError for a type without a schema.
+
+        `causes` are positions by event_id; see `headers_of`.
+        """
         now = self._clock()
         schema_id = self._schema_id(output.topic, output.type)
         return Produced(
             output.key.encode(),
             frame(schema_id, output.value),
-            headers_of(output, now),
+            headers_of(output, now, causes),
             now // 1000,
         )
 
@@ -76,16 +91,29 @@ class Translator:
 
     def record(self, message: Message, topic: str) -> Record:
         """A message of the log's `topic` as a record; never raises for what is in it."""
-        headers = message.headers()
-        kind, value = self._content(message.value() or b"")
+        return self.received(
+            Received(
+                message.partition() or 0,
+                message.offset() or 0,
+                message.key(),
+                message.value(),
+                message.headers(),
+                message.timestamp()[1],
+            ),
+            topic,
+        )
+
+    def received(self, message: Received, topic: str) -> Record:
+        """What any client received of the log's `topic` as a record; never raises either."""
+        kind, value = self._content(message.value or b"")
         return Record(
             topic,
-            message.partition() or 0,
-            message.offset() or 0,
-            (message.key() or b"").decode("utf-8", "replace"),
+            message.partition,
+            message.offset,
+            (message.key or b"").decode("utf-8", "replace"),
             kind,
-            header(headers, "ce_id") or "",
-            _recorded_at(message, headers),
+            header(message.headers, "ce_id") or "",
+            _recorded_at(message),
             value,
         )
 
@@ -107,11 +135,11 @@ class Translator:
         return named.rpartition(".")[2], avro
 
 
-def _recorded_at(message: Message, headers: Sequence[Header] | None) -> int:
-    text = header(headers, "ce_recordedtime")
+def _recorded_at(message: Received) -> int:
+    text = header(message.headers, "ce_recordedtime")
     if text is not None:
         try:
             return microseconds(text)
         except ValueError:
             pass  # written by somebody else: Kafka's own time is as good
-    return max(message.timestamp()[1], 0) * 1000
+    return max(message.timestamp, 0) * 1000

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from infra.kafka.appender import Addressed
 from infra.kafka.cluster import LOG, Connection
 from infra.kafka.faults import error_of, fault
-from infra.ports import Fenced, Output, Position
+from infra.kafka.headers import position_text
+from infra.ports import Fenced, Output, Position, Record
 
 _POLL_SECONDS = 0.1
 
@@ -29,7 +37,7 @@ class PartitionWriter:
     def __init__(
         self,
         connection: Connection,
-        address: Callable[[Output], Addressed],
+        address: Callable[[Output, Mapping[str, str]], Addressed],
         prefix: str,
         transactional_id: str,
     ) -> None:
@@ -37,6 +45,7 @@ class PartitionWriter:
         self._timeout = connection.timeout
         self._address = address
         self._prefix = prefix
+        self._behind = 0
         self._groups: dict[str, Consumer] = {}
         self._producer = Producer(
             connection.settings(
@@ -75,6 +84,24 @@ class PartitionWriter:
             raise
         self._commit()
 
+    def write(self, outputs: Sequence[Output], causes: Mapping[str, Record]) -> int | None:
+        """Append as one transaction; the offset behind the last, None when there is no output.
+
+        `causes` are records of the stage's source by event_id, found by the outputs'
+        `caused_by`. Raises Fenced and EngineDown.
+        """
+        if not outputs:
+            return None
+        positions = {
+            event_id: position_text(self._prefix + r.topic, r.partition, r.offset)
+            for event_id, r in causes.items()
+        }
+        self._behind = 0
+        with self.transaction():
+            for output in outputs:
+                self.produce(output, positions)
+        return self._behind
+
     def close(self) -> None:
         """Give the connection back; what is not committed is aborted by whoever comes next."""
         for consumer in self._groups.values():
@@ -82,9 +109,9 @@ class PartitionWriter:
         # Producer.close would wait for what can't be sent, and raise when we were fenced.
         del self._producer
 
-    def produce(self, output: Output) -> None:
-        """Add an output to the transaction that is open."""
-        each = self._address(output)
+    def produce(self, output: Output, causes: Mapping[str, str]) -> None:
+        """Add an output to the transaction that is open; `causes` are positions by event_id."""
+        each = self._address(output, causes)
         while True:
             try:
                 self._producer.produce(
@@ -92,6 +119,7 @@ class PartitionWriter:
                     each.content.value,
                     each.content.key,
                     each.partition,
+                    on_delivery=self._delivered,
                     timestamp=each.content.timestamp,
                     headers=each.content.headers,
                 )
@@ -117,6 +145,11 @@ class PartitionWriter:
             self._producer.send_offsets_to_transaction(offsets, metadata, self._timeout)
         except KafkaException as e:
             raise fault("commit a position", e) from e
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        # What failed makes the commit fail, which says so.
+        if error is None:
+            self._behind = max(self._behind, (message.offset() or 0) + 1)
 
     def _commit(self) -> None:
         try:
@@ -146,7 +179,7 @@ class KafkaTransaction:
     def append(self, outputs: Sequence[Output]) -> None:
         """Append in order. Raises Fenced and EngineDown."""
         for output in outputs:
-            self._writer.produce(output)
+            self._writer.produce(output, {})
 
     def commit_position(self, group: str, topic: str, position: Position) -> None:
         """Set how far `group` has come. Raises Fenced and EngineDown."""

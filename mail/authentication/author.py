@@ -19,6 +19,7 @@ from mail.words import decode_words
 _ADDRESS_LIKE = re.compile(r"@([^\s@<>()\[\],;:\\\"]{1,253})")
 _HARMLESS = frozenset(("address as display name",))
 _MAX_GUESSES = 20
+_MAX_FIELDS = 10
 _LONGEST_FIELD = 64 * 1024
 
 
@@ -53,10 +54,11 @@ def read_author(message: Message) -> Author:
     mailboxes: list[Mailbox] = []
     well_formed = len(fields) == 1
     domains: dict[str, None] = {}
-    for field in fields:
+    for field in fields[:_MAX_FIELDS]:
         parsed = parse_addresses(field.value[:_LONGEST_FIELD])
         mailboxes += parsed.mailboxes
-        if any(defect not in _HARMLESS for defect in parsed.defects):
+        unread = len(field.value) > _LONGEST_FIELD
+        if unread or any(defect not in _HARMLESS for defect in parsed.defects):
             well_formed = False
     for mailbox in mailboxes:
         try:
@@ -66,7 +68,7 @@ def read_author(message: Message) -> Author:
             well_formed = False
     guessed: dict[str, None] = {}
     if not well_formed:
-        for field in fields:
+        for field in fields[:_MAX_FIELDS]:
             guessed |= dict.fromkeys(_guesses(field.value[:_LONGEST_FIELD]))
     others = [domain for domain in guessed if domain not in domains]
     return Author(

@@ -70,9 +70,12 @@ def find_record(texts: Sequence[bytes]) -> DmarcRecord | None:
     return parse_dmarc(found[0]) if len(found) == 1 else None
 
 
-@lru_cache(maxsize=2048)
 def parse_dmarc(text: bytes) -> DmarcRecord | None:
     """Parse a record; None when it is not a DMARC record at all."""
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
+
+
+def _parsed(text: bytes) -> DmarcRecord | None:
     version = _VERSION.match(text)
     if version is None:
         return None
@@ -101,6 +104,11 @@ def parse_dmarc(text: bytes) -> DmarcRecord | None:
         failure_uris=_uris(tags.get("ruf", "")),
         failure_options=options if options <= {"0", "1", "d", "s"} else frozenset("0"),
     )
+
+
+# Records of the size in use are parsed once; what is larger is not worth the memory.
+_LONGEST_KEPT = 1024
+_kept = lru_cache(maxsize=1024)(_parsed)
 
 
 def _tags(text: str) -> tuple[dict[str, str], set[str]]:

@@ -12,6 +12,10 @@ import idna
 _LABEL = re.compile(r"[!#-'*+\-/-9=?A-Z^-~]+\Z")
 
 
+_LONGEST = 1000
+"""Characters of a name before IDNA shortens or lengthens it."""
+
+
 class DomainError(ValueError):
     """The text is not a domain name."""
 
@@ -24,6 +28,8 @@ def to_ascii(domain: str) -> str:
     DomainError for what is no domain name: empty or over-long labels, white space, an address
     literal, or a label that IDNA 2008 does not allow.
     """
+    if len(domain) > _LONGEST:
+        raise DomainError("the text is too long for a domain name")
     text = domain.strip().removesuffix(".")
     if text.isascii():
         name = text.lower()

@@ -63,9 +63,12 @@ class KeyRecord:
         return True
 
 
-@lru_cache(maxsize=2048)
 def parse_key(text: bytes) -> KeyRecord:
     """Parse a key record. Raises KeyRecordError."""
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
+
+
+def _parsed(text: bytes) -> KeyRecord:
     try:
         tags = parse_tag_list(text)
         version = tags.get("v")
@@ -87,6 +90,11 @@ def parse_key(text: bytes) -> KeyRecord:
         services=frozenset(tags["s"].items()) if "s" in tags else frozenset("*"),
         flags=frozenset(tags["t"].items()) if "t" in tags else frozenset(),
     )
+
+
+# Records of the size in use are parsed once; what is larger is not worth the memory.
+_LONGEST_KEPT = 2048
+_kept = lru_cache(maxsize=1024)(_parsed)
 
 
 def _public(kind: str, data: bytes) -> RSAPublicKey | Ed25519PublicKey | None:

@@ -74,9 +74,12 @@ def is_spf(text: bytes) -> bool:
     return text[:6].lower() == b"v=spf1" and text[6:7] in (b"", b" ")
 
 
-@lru_cache(maxsize=2048)
 def parse_spf(text: bytes) -> SpfRecord:
     """Parse a record that `is_spf` accepts. Raises SpfSyntaxError naming the term at fault."""
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
+
+
+def _parsed(text: bytes) -> SpfRecord:
     try:
         terms = text.decode("ascii").split(" ")[1:]
     except UnicodeDecodeError:
@@ -108,6 +111,11 @@ def parse_spf(text: bytes) -> SpfRecord:
         except MacroError as error:
             raise SpfSyntaxError(term, str(error)) from None
     return SpfRecord(tuple(directives), redirect, explanation)
+
+
+# Records of the size in use are parsed once; what is larger is not worth the memory.
+_LONGEST_KEPT = 1024
+_kept = lru_cache(maxsize=1024)(_parsed)
 
 
 def _directive(term: str) -> Directive:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infra.ports import Random
 from mail.authentication.evaluate import Envelope, Verdict
 from mail.authentication.resolution import Judged
-
-from infra.ports import Random
 from schemas import parts
 from schemas.events import Authenticated, Received
 from schemas.identity import event_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -47,12 +47,12 @@ class Host(Protocol):
         ...
 
 
-def error_code(error: Exception) -> str:
+def error_code(error: BaseException) -> str:
     """Return what a dead letter says of an error: a code or a type, never its text."""
     return error.code if isinstance(error, Poison) else f"internal:{type(error).__name__}"
 
 
-def tell(stage: str, error: Exception) -> None:
+def tell(stage: str, error: BaseException) -> None:
     """Log where a record failed: code and place, never the error's text, which may hold content."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
@@ -86,15 +86,27 @@ def process(stage: Stage[P], batch: Sequence[Record], dead: DeadLetters, host: H
     return process(stage, batch[:cut], dead, host) + process(stage, batch[cut:], dead, host)
 
 
-def retry(stage: Stage[P], dead: DeadLetters, host: Host, now: int) -> int:
+def anybodys(_: DeadLetter) -> bool:
+    """Say that a letter is this runner's: it is the only one."""
+    return True
+
+
+def retry(
+    stage: Stage[P],
+    dead: DeadLetters,
+    host: Host,
+    now: int,
+    mine: Callable[[DeadLetter], bool] = anybodys,
+) -> int:
     """Try again the dead letters that somebody asked for; return how many were processed.
 
-    Letters of one key are tried in order and the first failure blocks the key as before.
+    Letters of one key are tried in order and the first failure blocks the key as before. Where
+    several runners share the keys, `mine` says which letters are this one's.
     """
     failed: set[str] = set()
     done = 0
     for letter in dead.retryable(stage.name):
-        if letter.record.key in failed:
+        if letter.record.key in failed or not mine(letter):
             continue
         try:
             plan = stage.plan([letter.record])

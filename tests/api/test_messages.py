@@ -145,13 +145,24 @@ def test_full_is_the_default_and_has_all(house: House) -> None:
     assert answer.headers["x-mailfold-seq"] == "3"
 
 
-@pytest.mark.parametrize("raw", [RAW, b"", b"\x00\xff\r\n.\r\n", b"a: b\nno CR\n"])
-def test_original_is_what_came_and_raw_has_our_trace_on_top(house: House, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    ("raw", "between"),
+    [
+        (RAW, b""),
+        (b"", b""),
+        # Text without a header must not be read as one: an empty line goes before it.
+        (b"\x00\xff\r\n.\r\n", b"\r\n"),
+        (b"a: b\nno CR\n", b""),
+    ],
+)
+def test_original_is_what_came_and_raw_has_our_trace_on_top(
+    house: House, raw: bytes, between: bytes
+) -> None:
     m = house.deliver(house.ada, raw)
     original = house.get(f"/messages/{m}?format=original")
     shown = house.get(f"/messages/{m}?format=raw")
     assert original.content == raw
-    assert shown.content == b"Return-Path: <bob@other.test>\r\n" + raw
+    assert shown.content == b"Return-Path: <bob@other.test>\r\n" + between + raw
     assert original.headers["content-type"] == shown.headers["content-type"] == "message/rfc822"
 
 

@@ -11,6 +11,8 @@ from mail.authentication.dmarc import DmarcOutcome
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.message import Message
 from mail.authentication.reasons import Reason
+from mailfold.policy import auth_settings
+from mailfold.settings import load
 from tests.authentication.kit import NOW, PLAIN, judge, key_for, keys_of, signed, zone
 
 ZONE = zone(
@@ -87,3 +89,9 @@ def test_the_field_says_that_the_policy_was_overridden() -> None:
     assert "dmarc=fail" in verdict.results_header
     assert "arc override by lists.test" in verdict.results_header
     assert "policy.dmarc=none" in verdict.results_header
+
+
+def test_the_administrator_names_trusted_sealers_in_a_setting() -> None:
+    found = auth_settings(load(trusted_sealers=" Lists.test, relay.test,, "))
+    assert found.trusted_sealers == {"lists.test", "relay.test"}
+    assert auth_settings(load()).trusted_sealers == frozenset()

@@ -34,7 +34,7 @@ class Extent:
 async def under_fire(
     system: System, profile: Profile, extent: Extent, mails: list[Letter], readers: list[Reader]
 ) -> tuple[Outbox, Killer]:
-    """Send all mails and make as many changes while everything is killed."""
+    """Send all mails, make as many changes, kill everything meanwhile; return when it is done."""
     outbox = Outbox(lambda: system.where["smtp"])
     permits: asyncio.Queue[bool] = asyncio.Queue()
     waiting = list(reversed(mails))

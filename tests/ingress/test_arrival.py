@@ -103,7 +103,8 @@ def test_an_attachment_is_stored_once_and_decoded_under_a_keyed_name() -> None:
 
 
 def test_a_large_skeleton_goes_to_the_parts_store_whole() -> None:
-    made = arrive(b"Subject: x\r\n" * 20_000)
+    small = b"--b\r\n\r\n" + b"many small parts make a large skeleton\r\n" * 20
+    made = arrive(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + small * 300)
     secret = open_received(received_of(made), KEY)
     assert secret.skeleton == b""
     assert list(made.parts) == [secret.skeleton_part]

@@ -58,7 +58,9 @@ def digest_of(letter: Letter) -> parts.Digest:
             parts.PartSummary(section=str(i + 2), filename=name, content_type="text/plain", size=1)
             for i, name in enumerate(letter.attachments)
         ],
-        trace=f"Return-Path: <{letter.reverse_path}>\r\n".encode(),
+        trace=b""
+        if letter.source == "import"
+        else f"Return-Path: <{letter.reverse_path}>\r\n".encode(),
     )
 
 

@@ -34,12 +34,16 @@ class _Conductor:
     _tp_index: Mapping[Any, set[_Channel]]
     def acks_enabled_for(self, topic: str) -> bool: ...
 
+class _Signal:
+    def connect(self, fun: Callable[..., Awaitable[None]]) -> object: ...
+
 class App:
     conf: _Settings
     consumer: Consumer
     consumer_generation_id: int
     flow_control: _FlowControl
     should_stop: bool
+    on_partitions_assigned: _Signal
     topics: _Conductor
     transport: Transport
     def __init__(self, id: str, **settings: Any) -> None: ...

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import NamedTuple
 
 class TP(NamedTuple):
@@ -10,5 +11,8 @@ class Message:
     offset: int
     timestamp: float
     generation_id: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, str | bytes | None]] | None
     @property
     def tp(self) -> TP: ...

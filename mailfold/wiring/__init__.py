@@ -12,44 +12,36 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
-from infra.limits.memory import MemoryLimits
-from infra.limits.none import NoLimits
 from infra.parts.files import FileParts
 from infra.ports import (
     Checkpoint,
     ContentStore,
     DeadLetters,
+    EngineDown,
     EventLog,
     Lag,
     Limits,
     Outcomes,
-    TransactionalLog,
 )
-from infra.sqlite.connection import LOG
-from infra.sqlite.content import InLog, SqliteContent
-from infra.sqlite.dead import SqliteDeadLetters
-from infra.sqlite.file import SqliteFile
 from infra.sqlite.keys import SqliteKeys
-from infra.sqlite.lag import SqliteLag
-from infra.sqlite.log import SqliteLog
-from infra.sqlite.references import SqliteReferences
 from infra.sqlite.wake import SocketWake
+from mailfold.folders import make_folder
 from mailfold.settings import Settings, load
+from mailfold.wiring.engines import Base, Runner
 from projections.consumer import CHANNEL as VIEWS
 from projections.consumer import Consumer
 from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
 from projections.mailbox.tables import FORMAT
-from projections.versions import Versions
+from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAILBOX_EVENTS
-from streams.mailbox.sqlite import SqliteMailboxState
-from streams.runners.embedded import EmbeddedRunner
+from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
 
@@ -59,20 +51,15 @@ if TYPE_CHECKING:
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
     from mail.authentication.resolution import Resolve
+    from mailfold.policy import CurrentPolicy
+    from mailfold.wiring.cluster import Cluster
+    from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
 
 
-class Runner(Protocol):
-    """Runs one stage."""
-
-    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Run until `stopping()`."""
-        ...
-
-    def close(self) -> None:
-        """Give everything back."""
-        ...
+class Incomplete(Exception):
+    """Files of the installation are missing; the text says which and what to do."""
 
 
 class House:
@@ -81,6 +68,18 @@ class House:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._closers: list[Callable[[], None]] = []
+
+    @cached_property
+    def engines(self) -> Embedded | Cluster:
+        """What the profile picks."""
+        base = Base(self.settings, self.clock, self.wake, self.checkpoint, self._closers)
+        if self.settings.profile == "cluster":
+            from mailfold.wiring.cluster import Cluster
+
+            return Cluster(base)
+        from mailfold.wiring.embedded import Embedded
+
+        return Embedded(base)
 
     def close(self) -> None:
         """Close what was opened, last first."""
@@ -107,22 +106,10 @@ class House:
         self._closers.append(made.close)
         return made
 
-    @cached_property
-    def file(self) -> SqliteFile:
-        """log.db."""
-        made = SqliteFile(self.settings.log_path, LOG)
-        self._closers.append(made.close)
-        return made
-
-    @cached_property
-    def transactional_log(self) -> TransactionalLog:
-        """The embedded log."""
-        return SqliteLog(self.file, self.clock, self.wake)
-
-    @cached_property
+    @property
     def log(self) -> EventLog:
         """The log."""
-        return self.transactional_log
+        return self.engines.log
 
     @cached_property
     def keys(self) -> SqliteKeys:
@@ -136,27 +123,25 @@ class House:
         """Fingerprints under the installation's secret."""
         return Fingerprint(self.keys.secret())
 
-    @cached_property
+    @property
     def content(self) -> ContentStore:
         """Content."""
-        return SqliteContent(InLog(SqliteLog(self.file, self.clock, self.wake)))
+        return self.engines.content
 
     @cached_property
     def parts(self) -> FileParts:
         """Large parts."""
-        return FileParts(self.settings.parts_path, SqliteReferences(self.file))
+        return FileParts(self.settings.parts_path, self.engines.references)
 
-    @cached_property
+    @property
     def dead(self) -> DeadLetters:
         """Dead letters."""
-        return SqliteDeadLetters(self.file)
+        return self.engines.dead
 
-    @cached_property
+    @property
     def lag(self) -> Lag:
         """How far the inbound stage is behind."""
-        made = SqliteLag(self.file, INBOUND.name)
-        self._closers.append(made.close)
-        return made
+        return self.engines.lag
 
     @cached_property
     def intake(self) -> GroupIntake:
@@ -177,6 +162,9 @@ class House:
     @cached_property
     def limits(self) -> Limits:
         """Rate limits."""
+        from infra.limits.memory import MemoryLimits
+        from infra.limits.none import NoLimits
+
         s = self.settings
         if s.limits == "off":
             return NoLimits()
@@ -193,14 +181,15 @@ class House:
     # -- stages
 
     @cached_property
-    def mailbox_state(self) -> SqliteMailboxState:
-        """State of the mailbox stage."""
-        return SqliteMailboxState(self.file.connection)
+    def policy(self) -> CurrentPolicy:
+        """What the administrator decided about authentication. Raises SettingsError."""
+        from mailfold.policy import CurrentPolicy
+
+        return CurrentPolicy(self.settings, self.directory.hosted)
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
-        from mail.authentication.evaluate import AuthSettings
         from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
@@ -210,7 +199,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            AuthSettings(),
+            self.policy,
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -229,7 +218,7 @@ class House:
         from streams.mailbox.stage import MailboxStage
 
         return MailboxStage(
-            state=self.mailbox_state,
+            state=self.engines.mailbox_state,
             content=self.content,
             keys=self.keys,
             fingerprint=self.fingerprint,
@@ -246,15 +235,8 @@ class House:
         return made[name]()
 
     def runner(self, name: str) -> Runner:
-        """Return a runner of a stage."""
-        return EmbeddedRunner(
-            self.stage(name),
-            self.transactional_log,
-            self.dead,
-            self.clock,
-            self.checkpoint,
-            committed=lambda: self.wake.notify(f"stage.{name}"),
-        )
+        """Return a runner of a stage. Raises KeyError, SettingsError."""
+        return self.engines.runner(self.stage(name))
 
     # -- projections
 
@@ -275,9 +257,16 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self.versions.live_file)
+        made = SqliteMailboxReader(self._live_file)
         self._closers.append(made.close)
         return made
+
+    def _live_file(self) -> Path:
+        try:
+            return self.versions.live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection."""
@@ -290,7 +279,7 @@ class House:
     @property
     def outcomes(self) -> Outcomes:
         """Outcomes of commands."""
-        return self.mailbox_state
+        return self.engines.mailbox_state
 
     def mx(self) -> MxServer:
         """Return the MX."""
@@ -306,6 +295,7 @@ class House:
                 max_connections=s.limit_connections,
                 max_connections_per_network=s.limit_connections,
                 max_errors=s.limit_errors,
+                postmaster=s.postmaster,
                 max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
                 back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
             ),
@@ -356,12 +346,22 @@ class House:
         )
 
     def prepare(self) -> None:
-        """Make the folders and files of the installation that are not there."""
+        """Make the folders and files of the installation that are not there.
+
+        Raises Incomplete, EngineDown.
+        """
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
+        self.engines.prepare()
+        # Keys are durable before the mail that they open, so that mail without keys has lost them;
+        # with new ones nobody could read it, and a restore would come too late for what is new.
+        if not s.keys_path.exists() and any(self.log.end(MAIL_RECEIVED).values()):
+            raise Incomplete(
+                f"{s.keys_path} is missing, without which no mail can be read: put it back from a"
+                " backup before you start mailfold"
+            )
         self.keys.secret()
-        self.log.end(MAILBOX_EVENTS)
         self.directory.domains()
 
 
@@ -369,7 +369,7 @@ class House:
 def open_house(settings: Settings | None = None) -> Generator[House]:
     """Yield the ports of the installation that the settings name; close them at the end."""
     house = House(settings or load())
-    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(house.settings.data)
     try:
         yield house
     finally:

@@ -1,0 +1,24 @@
+"""Faust on Kafka keeps the contract of runners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.partitioned_runners import PartitionedRunnerContract
+from tests.streams.kafka_rig import DrivenFaust, KafkaRig
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def rig(kafka: str, tmp_path: Path) -> Iterator[KafkaRig]:
+    made = KafkaRig(kafka, tmp_path, DrivenFaust)
+    yield made
+    made.close()
+
+
+class TestFaustRunner(PartitionedRunnerContract):
+    """The contract, with Faust as the host."""

@@ -19,6 +19,7 @@ from infra.ports import (
     Wake,
 )
 from projections.mailbox.ports import MailboxReader
+from projections.search.ports import SearchReader
 from schemas.fingerprint import Fingerprint
 
 
@@ -48,6 +49,7 @@ class Services:
 
     directory: Directory
     reader: MailboxReader
+    search: SearchReader
     log: EventLog
     outcomes: Outcomes
     keys: KeyStore

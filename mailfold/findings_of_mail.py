@@ -103,12 +103,12 @@ def stages(house: House) -> tuple[bool, str]:
     return True, text
 
 
-def projection(house: House) -> tuple[bool, str]:
-    """Is the mailbox projection of this code, whole, and at the end of the log?
+def projection(house: House, name: str) -> tuple[bool, str]:
+    """Is a projection of this code, whole, and at the end of the log?
 
     Raises NeedsRebuild, Unreadable, EngineDown, whose advice is the finding.
     """
-    versions = house.versions
+    versions = house.versions_of(name)
     live = versions.live()
     view = versions.open(live)
     try:

@@ -12,13 +12,13 @@ from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
 from projections.rebuild import Progress, rebuild
-from projections.versions import NeedsRebuild
-from streams.topology import MAILBOX
+from projections.versions import NeedsRebuild, Versions
+from streams.topology import MAILBOX, MAILBOX_VIEW, SEARCH
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
     "mx": (Role("mx", ("smtp",)),),
     "streams": (Role("inbound"), Role("mailbox")),
-    "projections": (Role("views"),),
+    "projections": (Role("views"), Role("search")),
     "api": (Role("api", ("http",)),),
 }
 """The processes of each role of `serve --role`."""
@@ -69,18 +69,20 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
     return main
 
 
-def _views(house: House, inherited: Inherited) -> None:
-    stop = Stop(inherited)
-    if not _current(house, inherited, stop):
-        return
-    consumer = house.projection_consumer("mailbox")
-    inherited.ready()
-    consumer.run(stop, stop.wait)
+def _projection(name: str) -> Callable[[House, Inherited], None]:
+    def main(house: House, inherited: Inherited) -> None:
+        stop = Stop(inherited)
+        if not _current(house, house.versions_of(name), inherited, stop):
+            return
+        consumer = house.projection_consumer(name)
+        inherited.ready()
+        consumer.run(stop, stop.wait)
+
+    return main
 
 
-def _current(house: House, inherited: Inherited, stop: Stop) -> bool:
+def _current(house: House, versions: Versions, inherited: Inherited, stop: Stop) -> bool:
     """Build the projection anew when other code wrote it; False when it is time to stop."""
-    versions = house.versions
     try:
         versions.live_file()
     except NeedsRebuild as e:
@@ -127,6 +129,7 @@ _MAINS: dict[str, Callable[[House, Inherited], None]] = {
     "mx": _mx,
     "inbound": _stage("inbound"),
     "mailbox": _stage("mailbox"),
-    "views": _views,
+    "views": _projection(MAILBOX_VIEW.name),
+    "search": _projection(SEARCH.name),
     "api": _api,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from infra.ports import Checkpoint, EngineDown, EventLog, Position, Reader, Record, Wake
 from projections.ports import Projection
@@ -86,7 +87,10 @@ class Consumer:
         *,
         batch: int = 500,
         checkpoint: Checkpoint = lambda _: None,
+        between_scrubs: float = 0.0,
     ) -> None:
+        """`between_scrubs` is the least time, in seconds, from one scrub to the next: for a
+        projection whose scrub costs as much as all of its rows."""
         self._log = log
         self._versions = versions
         self._wake = wake
@@ -99,6 +103,8 @@ class Consumer:
         not folded."""
         self._unclean = False
         """Whether something was erased that may still stand in a file."""
+        self._between_scrubs = between_scrubs
+        self._scrubbed = float("-inf")
 
     def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
         """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
@@ -161,7 +167,7 @@ class Consumer:
 
     def _scrub(self) -> None:
         """Leave nothing of what was erased in any file, as soon as no reader is in the way."""
-        if not self._unclean:
+        if not self._unclean or monotonic() < self._scrubbed + self._between_scrubs:
             return
         try:
             for projection in self._opened.values():
@@ -170,6 +176,7 @@ class Consumer:
             # Readers hold the write-ahead log; the next step tries again.
             return
         self._unclean = False
+        self._scrubbed = monotonic()
 
     def close(self) -> None:
         """Give resources back; a later step opens them again."""

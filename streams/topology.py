@@ -10,7 +10,7 @@ MX, submission, importer ──► mail.received
       MAILBOX  thread ▸ label ▸ deliver       (the one writer of a mailbox)
                                        └──► mailbox.events
                                                │
-      PROJECTIONS  mailbox                     (each its own consumer)
+      PROJECTIONS  mailbox · search            (each its own consumer)
 """
 
 from __future__ import annotations
@@ -64,4 +64,7 @@ MAILBOX = StageNode(
 
 STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX)
 
-PROJECTIONS: tuple[ProjectionNode, ...] = (ProjectionNode("mailbox", MAILBOX_EVENTS),)
+MAILBOX_VIEW = ProjectionNode("mailbox", MAILBOX_EVENTS)
+SEARCH = ProjectionNode("search", MAILBOX_EVENTS)
+
+PROJECTIONS: tuple[ProjectionNode, ...] = (MAILBOX_VIEW, SEARCH)

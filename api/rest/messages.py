@@ -14,6 +14,7 @@ from api.rest.openapi import described
 from api.rest.opening import open_mail, shown
 from api.rest.parsed import apart, headers_of
 from api.rest.reply import SEQ_HEADER, reply
+from api.rest.search import DESCRIPTION, search_messages
 from api.rest.shapes import Attachment, Body, Full, Messages, Metadata, Minimal
 from api.rest.times import parse
 from projections.mailbox.ports import BadPageToken, MessageRow
@@ -35,7 +36,7 @@ async def list_messages(
     label_ids: Annotated[
         list[str], Query(alias="labelIds", description="Only messages in all of these.")
     ] = [],  # noqa: B006 (read only)
-    q: Annotated[str | None, Query(description="Search; not offered by this server.")] = None,
+    q: Annotated[str | None, Query(description=DESCRIPTION)] = None,
     max_results: Annotated[int, Query(alias="maxResults", ge=1, le=500)] = 50,
     page_token: Annotated[str | None, Query(alias="pageToken", max_length=1024)] = None,
     include_spam: Annotated[
@@ -47,16 +48,27 @@ async def list_messages(
     ] = None,
     min_seq: MinSeq = None,
 ) -> Response:
-    """List messages, newest first."""
+    """List messages, newest first; with `q`, those that it finds."""
     caller.own(mailbox_id)
+    labels = [i for ids in label_ids for i in ids.split(",") if i]
     if q is not None and q.strip():
-        raise invalid("q: this server has no search index; list by labelIds, without q")
+        if at is not None:
+            raise invalid("at: the past is listed by labelIds, without q")
+        return await search_messages(
+            caller,
+            q,
+            labels=labels,
+            include_spam=include_spam,
+            limit=max_results,
+            page_token=page_token or None,
+            min_seq=min_seq,
+        )
     then = None if at is None else _time(at)
     await reach(caller, min_seq)
     try:
         page, seq = caller.services.reader.list(
             caller.mailbox_id,
-            labels=[i for ids in label_ids for i in ids.split(",") if i],
+            labels=labels,
             include_spam=include_spam,
             limit=max_results,
             page_token=page_token or None,

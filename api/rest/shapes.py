@@ -88,13 +88,15 @@ class Minimal(Shape):
     seq: int
 
 
-class Listed(Minimal):
+class Listed(Minimal, kw_only=True):
     """A message in a list. `date` is what its sender says, null when that can't be read."""
 
     from_: Address = field(name="from")
     to: list[Address]
     subject: str
     date: str | None
+    snippet_parts: list[str] | UnsetType = UNSET
+    """In answers to a query alone: the snippet, every second part of it a match."""
 
 
 Headers = dict[str, str | list[str]]

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Three small pools, so that slow work of one kind never holds up another."""
+    """Small pools, so that slow work of one kind never holds up another."""
 
     def __init__(self) -> None:
         # One thread: log, content and keys may share a connection that takes one call at a time.
@@ -20,6 +20,7 @@ class Threads:
         # An argon2 hash takes 64 MiB; two at once bound the memory that logins can take.
         self._hashing = ThreadPoolExecutor(2, "api-hashing")
         self._parsing = ThreadPoolExecutor(2, "api-parsing")
+        self._searching = ThreadPoolExecutor(2, "api-searching")
 
     async def engines(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call to an engine."""
@@ -33,9 +34,13 @@ class Threads:
         """Run a call that takes a message apart."""
         return await _run(self._parsing, lambda: call(*args, **kwargs))
 
+    async def searching(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a search."""
+        return await _run(self._searching, lambda: call(*args, **kwargs))
+
     def close(self) -> None:
         """End the threads when what they do is done."""
-        for pool in (self._engines, self._hashing, self._parsing):
+        for pool in (self._engines, self._hashing, self._parsing, self._searching):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

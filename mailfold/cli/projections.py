@@ -33,7 +33,8 @@ def projection_list(as_json: bool) -> None:
                 "position": sum(s.position.values()),
                 "lag": s.lag,
             }
-            for s in status(house.log, house.versions)
+            for p in PROJECTIONS
+            for s in status(house.log, house.versions_of(p.name))
         ]
         listing(rows, ("name", "version", "state", "position", "lag"), as_json)
 
@@ -46,12 +47,14 @@ def projection_rebuild(name: str, back: bool) -> None:
     with open_house() as house:
         _known(name)
         if back:
-            click.echo(f"version {roll_back(house.log, house.versions).version} is live again")
+            click.echo(
+                f"version {roll_back(house.log, house.versions_of(name)).version} is live again"
+            )
             return
         made = progress(
             f"rebuild {name}",
             lambda report: rebuild(
-                house.log, house.versions, clock=house.clock, report=_told(report)
+                house.log, house.versions_of(name), clock=house.clock, report=_told(report)
             ),
         )
         click.echo(f"version {made.version} is live")
@@ -66,7 +69,7 @@ def projection_verify(name: str) -> None:
         difference = progress(
             f"verify {name}",
             lambda report: verify(
-                house.log, house.versions, clock=house.clock, report=_told(report)
+                house.log, house.versions_of(name), clock=house.clock, report=_told(report)
             ),
         )
         if difference is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.stage import Stage
-from streams.topology import INBOUND, MAILBOX
+from streams.topology import INBOUND, MAILBOX, MAILBOX_VIEW, SEARCH
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
+    from projections.search.letters import Letters
+    from projections.search.ports import SearchReader
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
 
@@ -257,22 +259,53 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self._live_file)
+        made = SqliteMailboxReader(_live_file(self.versions))
         self._closers.append(made.close)
         return made
 
-    def _live_file(self) -> Path:
-        try:
-            return self.versions.live_file()
-        except NeedsRebuild as e:
-            # To a reader an engine that is down: it is there again when it is built.
-            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
+    @cached_property
+    def _letters(self) -> Letters:
+        from mailfold.wiring.search import letters
+
+        return letters(self.content, self.keys, self.parts, self.fingerprint)
+
+    @cached_property
+    def search_versions(self) -> Versions:
+        """Versions of the search projection."""
+        from mailfold.wiring.search import versions
+
+        folder = self.settings.views_path
+        made = versions(folder, self.keys, self._letters, self.checkpoint, self.clock)
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def search(self) -> SearchReader:
+        """Searches mailboxes."""
+        from mailfold.wiring.search import reader
+
+        made = reader(_live_file(self.search_versions), self._letters, self.clock)
+        self._closers.append(made.close)
+        return made
+
+    def versions_of(self, name: str) -> Versions:
+        """Return the versions of a projection of the topology. Raises KeyError."""
+        made: Mapping[str, Callable[[], Versions]] = {
+            MAILBOX_VIEW.name: lambda: self.versions,
+            SEARCH.name: lambda: self.search_versions,
+        }
+        return made[name]()
 
     def projection_consumer(self, name: str) -> Consumer:
-        """Return the consumer of a projection."""
-        if name != "mailbox":
-            raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
+        """Return the consumer of a projection. Raises KeyError."""
+        return Consumer(
+            self.log,
+            self.versions_of(name),
+            self.wake,
+            checkpoint=self.checkpoint,
+            # `mailfold erase` does not wait for it, but scrubs by itself.
+            between_scrubs=3600.0 if name == SEARCH.name else 0.0,
+        )
 
     # -- doors and readers
 
@@ -327,6 +360,7 @@ class House:
             Services(
                 directory=self.directory,
                 reader=self.reader,
+                search=self.search,
                 log=self.log,
                 outcomes=self.outcomes,
                 keys=self.keys,
@@ -363,6 +397,17 @@ class House:
             )
         self.keys.secret()
         self.directory.domains()
+
+
+def _live_file(versions: Versions) -> Callable[[], Path]:
+    def live() -> Path:
+        try:
+            return versions.live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
+
+    return live
 
 
 @contextmanager

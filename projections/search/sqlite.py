@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
+from projections.faults import engine_errors
 from projections.mailbox.opening import open_seals
-from projections.mailbox.tables import engine_errors, transaction
+from projections.mailbox.tables import transaction
 from projections.ports import Row, RowSum, Unreadable
 from projections.search.fold import Fold
 from projections.search.letters import Letters
@@ -57,9 +58,9 @@ class SqliteSearchProjection:
 
     def position(self) -> Position:
         """Return where the next record of mailbox.events is to be read."""
-        return dict(
-            cast("Iterator[tuple[int, int]]", self._connection.execute("select * from position"))
-        )
+        with engine_errors(self._path):
+            found = self._connection.execute("select * from position")
+            return dict(cast("Iterator[tuple[int, int]]", found))
 
     def apply(self, records: Sequence[Record], still: Callable[[], bool]) -> bool:
         """Fold records and the position behind them, in one transaction.
@@ -125,7 +126,7 @@ class SqliteSearchProjection:
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Inside, all reads through this object see the same state."""
-        with transaction(self._connection, "deferred"):
+        with engine_errors(self._path), transaction(self._connection, "deferred"):
             yield
 
     def digest(self) -> Mapping[int, RowSum]:
@@ -140,12 +141,14 @@ class SqliteSearchProjection:
         """Leave nothing that was deleted in index, file or write-ahead log.
 
         FTS5 marks a document deleted and keeps its tokens until it merges: `optimize` merges all.
-        secure_delete overwrites the pages, and the checkpoint brings them to the file. Takes time
-        in proportion to the index. Raises EngineDown when a reader is in the way all the time.
+        `vacuum` leaves no free page and no gap in one, and the checkpoint brings that to the file.
+        Takes time in proportion to the index. Raises EngineDown when a reader is in the way all
+        the time.
         """
         with engine_errors(self._path):
             with transaction(self._connection):
                 self._connection.execute("insert into words(words) values ('optimize')")
+            self._connection.execute("vacuum")
             found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
         if found is None or found[0]:
             raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")

@@ -35,6 +35,8 @@ from projections.mailbox.ports import (
     MessageRow,
     Page,
 )
+from projections.search.ports import Found, Hit
+from projections.search.query import parse
 from schemas import commands as c
 from schemas.codec import decode, encode
 from schemas.events import Authenticated, Received, Scored
@@ -437,9 +439,11 @@ class House:
         self.boxes = FakeMailboxes(self.clock, self.keys)
         self.log = FakeLog(self.boxes, self.wake, self.clock)
         self.limits = FakeLimits(limits)
+        self.search = FakeSearch(self.boxes)
         self.services = Services(
             directory=self.directory,
             reader=self.boxes,
+            search=self.search,
             log=self.log,
             outcomes=self.boxes,
             keys=self.keys,
@@ -681,3 +685,41 @@ class Stream:
                 return None
         frame, _, self._rest = self._rest.partition(b"\n\n")
         return frame.decode()
+
+
+class FakeSearch:
+    """Finds a message by words of its subject; labels and pages as the mailbox lists them."""
+
+    def __init__(self, boxes: FakeMailboxes) -> None:
+        self._boxes = boxes
+        self.behind = 0
+        """Events that the index has yet to see."""
+
+    def head(self, mailbox_id: str) -> int:
+        return self._boxes.head(mailbox_id) - self.behind
+
+    def search(
+        self,
+        mailbox_id: str,
+        query: str,
+        *,
+        labels: Sequence[str] = (),
+        include_spam: bool = False,
+        limit: int = 50,
+        page_token: str | None = None,
+        excerpts: bool = True,
+    ) -> tuple[Found, int]:
+        parse(query)
+        page, _ = self._boxes.list(
+            mailbox_id,
+            labels=labels,
+            include_spam=include_spam,
+            limit=limit,
+            page_token=page_token,
+        )
+        hits = [
+            Hit(m.message_id, ("the ", query, " of it") if query in m.snippet else ())
+            for m in page.messages
+            if query in m.subject
+        ]
+        return Found(tuple(hits), page.next_token, len(hits)), self.head(mailbox_id)

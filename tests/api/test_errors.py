@@ -26,7 +26,7 @@ CASES: list[tuple[str, str, str | None, dict[str, Any], int]] = [
     ("GET", "/mailboxes/me/messages?pageToken=%00", "ada", {}, 400),
     ("GET", "/mailboxes/me/messages?at=yesterday", "ada", {}, 400),
     ("GET", "/mailboxes/me/messages?at=2026-01-31T12:00:00", "ada", {}, 400),
-    ("GET", "/mailboxes/me/messages?q=word", "ada", {}, 400),
+    ("GET", "/mailboxes/me/messages?q=larger:word", "ada", {}, 400),
     ("GET", "/mailboxes/me/history?since=-1", "ada", {}, 400),
     ("GET", "/mailboxes/me?minSeq=99999999999999999999", "ada", {}, 400),
     ("GET", f"/messages/{NONE}", "ada", {}, 404),

@@ -37,6 +37,9 @@ POINTS: Mapping[str, tuple[str, ...]] = {
     "views": tuple(
         f"mailbox-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
     ),
+    "search": tuple(
+        f"search-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
+    ),
     "api": (),
 }
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
+from projections.faults import engine_errors
 from projections.mailbox.opening import open_seals
-from projections.mailbox.tables import engine_errors, transaction
+from projections.mailbox.tables import transaction
 from projections.ports import Row, RowSum, Unreadable
 from projections.search.fold import Fold
 from projections.search.letters import Letters

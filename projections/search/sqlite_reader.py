@@ -12,7 +12,8 @@ from typing import cast
 import apsw
 
 from infra.ports import Clock
-from projections.mailbox.tables import Value, engine_errors, transaction
+from projections.faults import engine_errors
+from projections.mailbox.tables import Value, transaction
 from projections.search.excerpt import excerpt, matcher, wanted
 from projections.search.letters import Letters
 from projections.search.paging import Asked, Place, from_token, to_token

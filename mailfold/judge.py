@@ -81,4 +81,5 @@ class _Shared:
             finally:
                 for q in new:
                     self._asked[q].set_result(found.get(q, Answer("timeout")))
-        return {q: await self._asked[q] for q in questions}
+        # Who gives up waiting cancels what it waits for: that must not be the shared answer.
+        return {q: await asyncio.shield(self._asked[q]) for q in questions}

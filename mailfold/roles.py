@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from mailfold.process import Stop, run_async
+from mailfold.process import GRACE, Stop, run_async
 from mailfold.settings import Settings
-from mailfold.supervisor import Inherited, Role
+from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
 from projections.rebuild import Progress, rebuild
@@ -56,6 +56,9 @@ def _mx(house: House, inherited: Inherited) -> None:
 def _stage(name: str) -> Callable[[House, Inherited], None]:
     def main(house: House, inherited: Inherited) -> None:
         stop = Stop(inherited)
+        if is_single(name, house.settings):
+            # One that outlived its supervisor may be about to end its last batch.
+            lock(house.settings.run_path / f"{name}.process", 2 * GRACE)
         runner = house.runner(name)
         inherited.ready()
         if name == MAILBOX.name:

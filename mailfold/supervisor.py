@@ -9,6 +9,7 @@ see the end of the pipe and stop by themselves.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -31,6 +32,7 @@ STOP_TIMEOUT = 15.0
 _BACKOFF_FIRST = 0.1
 _BACKOFF_MOST = 5.0
 _HEALTHY_AFTER = 10.0
+_POLL = 0.02
 
 _BUSY, _READY = b".", b"!"
 
@@ -60,39 +62,79 @@ class _Child:
     ready: bool = False
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises SupervisorError when the address can't be had."""
+def listen(host: str, port: int, patience: float = 0.0) -> socket.socket:
+    """Return a listening socket.
+
+    Raises SupervisorError when the address can't be had, or is in use and still in use after
+    `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _listening(host, port)
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise SupervisorError(
+                    f"can't listen on {host}:{port}: {e.strerror}; choose another"
+                ) from e
+        time.sleep(_POLL)
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     s = socket.socket(family, socket.SOCK_STREAM)
     try:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((host, port))
         s.listen(1024)
-    except OSError as e:
+    except OSError:
         s.close()
-        raise SupervisorError(f"can't listen on {host}:{port}: {e.strerror}; choose another") from e
+        raise
     s.set_inheritable(True)
     return s
 
 
-def lock(path: Path) -> int:
+def was_killed(path: Path) -> bool:
+    """Say whether who had the lock file `path` last did not come to `unlock` it."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def lock(path: Path, patience: float = 0.0) -> int:
     """Take the lock file `path` for this process and return its descriptor.
 
-    Raises SupervisorError when another process has it.
+    Raises SupervisorError when another process has it, and still has it after `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
-        holder = os.read(fd, 20).decode(errors="replace").strip()
-        os.close(fd)
-        raise SupervisorError(
-            f"mailfold already serves this data folder (process {holder}); stop it first"
-        ) from e
+    deadline = time.monotonic() + patience
+    while not _taken(fd):
+        if time.monotonic() >= deadline:
+            holder = os.read(fd, 20).decode(errors="replace").strip()
+            os.close(fd)
+            raise SupervisorError(
+                f"mailfold already serves this data folder (process {holder}); stop it first"
+            )
+        time.sleep(_POLL)
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
+
+
+def unlock(fd: int) -> None:
+    """Let a lock file go, in order."""
+    os.ftruncate(fd, 0)
+    os.close(fd)
+
+
+def _taken(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(slots=True)

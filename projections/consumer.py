@@ -18,6 +18,7 @@ CHANNEL = "views"
 
 logger = logging.getLogger(__name__)
 
+_ERASED = "Erased"
 _PATIENCE = 10.0
 _IDLE = 1.0
 _FIRST_PAUSE = 0.05
@@ -96,6 +97,8 @@ class Consumer:
         self._position: Position | None = None
         """Where the reader stands, as the live version tells it; None when it has read what was
         not folded."""
+        self._unclean = False
+        """Whether something was erased that may still stand in a file."""
 
     def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
         """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
@@ -131,6 +134,7 @@ class Consumer:
         before, self._position = position, None
         if not records:
             self._pass_by(live, kept, before, reader.position)
+            self._scrub()
             return 0
         at = self._checkpoint
         at(f"{self._versions.name}-view.read")
@@ -150,7 +154,22 @@ class Consumer:
             self._follow_up(self._opened[version.version], before, self._position, records)
         self._wake.notify(CHANNEL)
         at(f"{self._versions.name}-view.told")
+        if any(r.type == _ERASED for r in records):
+            self._unclean = True
+            self._scrub()
         return len(records)
+
+    def _scrub(self) -> None:
+        """Leave nothing of what was erased in any file, as soon as no reader is in the way."""
+        if not self._unclean:
+            return
+        try:
+            for projection in self._opened.values():
+                projection.scrub()
+        except EngineDown:
+            # Readers hold the write-ahead log; the next step tries again.
+            return
+        self._unclean = False
 
     def close(self) -> None:
         """Give resources back; a later step opens them again."""

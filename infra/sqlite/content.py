@@ -118,6 +118,14 @@ class SqliteContent:
                 return contents
             return self.get(tuple(contents))
 
+    def remove(self, mail_ids: Sequence[str]) -> None:
+        """Forget mails that are erased everywhere. Raises EngineDown."""
+        if mail_ids:
+            with self._file.write() as c:
+                c.executemany(
+                    "delete from content where mail_id=?", ((to_column(i),) for i in mail_ids)
+                )
+
     def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
         """Return the content of those that are there. Raises EngineDown."""
         found: dict[str, Content] = {}

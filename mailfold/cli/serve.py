@@ -14,8 +14,19 @@ from mailfold import roles
 from mailfold.cli.output import Failure
 from mailfold.demo import ADDRESS, prepare
 from mailfold.folders import make_folder
+from mailfold.process import GRACE
 from mailfold.settings import Settings, SettingsError, load
-from mailfold.supervisor import Inherited, Role, Supervisor, SupervisorError, command, listen, lock
+from mailfold.supervisor import (
+    Inherited,
+    Role,
+    Supervisor,
+    SupervisorError,
+    command,
+    listen,
+    lock,
+    unlock,
+    was_killed,
+)
 from mailfold.wiring import open_house
 
 _PORTS = {"smtp": "smtp_port", "http": "http_port"}
@@ -75,10 +86,13 @@ def _serve(settings: Settings, role: str, hint: str = "") -> int:
         with open_house(settings) as house:
             house.prepare()
         for r in wanted:
+            file = settings.run_path / f"{r.name}.lock"
+            # Children that have yet to see that their supervisor was killed still have its ports.
+            patience = 2 * GRACE if was_killed(file) else 0.0
             if roles.is_single(r.name, settings):
-                held.append(lock(settings.run_path / f"{r.name}.lock"))
+                held.append(lock(file))
             for name in r.sockets:
-                sockets[name] = listen(settings.listen, getattr(settings, _PORTS[name]))
+                sockets[name] = listen(settings.listen, getattr(settings, _PORTS[name]), patience)
         supervisor = Supervisor(
             wanted,
             sockets,
@@ -93,7 +107,7 @@ def _serve(settings: Settings, role: str, hint: str = "") -> int:
         for s in sockets.values():
             s.close()
         for fd in held:
-            os.close(fd)
+            unlock(fd)
 
 
 def _announcement(settings: Settings, sockets: dict[str, socket.socket], hint: str) -> str:

@@ -11,7 +11,7 @@ import apsw
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 1
+FORMAT = 3
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -21,6 +21,14 @@ _TABLES = """
 create table position(
   partition integer primary key,
   offset integer not null
+);
+
+-- What was under a seal. SQLite leaves copies of rows that it moves from page to page, which
+-- secure_delete does not clear. Rows here never move: they are appended in ascending order, never
+-- deleted, and overwritten where they stand with zeros of their own length.
+create table text(
+  row integer primary key,
+  octets blob not null
 );
 
 create table mailbox(
@@ -39,7 +47,7 @@ create table label(
   id text not null,
   made integer not null,
   deleted integer,
-  name text not null,
+  name integer,
   color text not null,
   total integer not null,
   unread integer not null,
@@ -67,8 +75,11 @@ create table message(
   source text not null,
   authenticated_id blob,
   scored_id blob,
-  text blob
+  text integer,
+  header_hash integer
 );
+
+create index message_of_header on message(header_hash) where header_hash is not null;
 
 -- What is listed now, in the order it is listed.
 create table placed(

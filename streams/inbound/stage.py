@@ -102,13 +102,21 @@ class InboundStage:
         self._random = random
 
     def plan(self, batch: Sequence[Record]) -> InboundPlan:
-        """Read and judge a batch. Raises Poison for a mail whose record, key or part fails."""
+        """Read and judge a batch. Raises Poison for a mail whose record, key or part fails.
+
+        A mail that is erased by now is passed over: its key is destroyed and not lost.
+        """
         received = [_decoded(r) for r in batch]
         known = self._content.get([r.mail_id for r in received])
+        unknown = [r.mail_id for r in received if r.mail_id not in known]
+        keys = self._keys.get(unknown)
+        erased = self._keys.destroyed([i for i in unknown if i not in keys])
         fresh = [
-            (record, r) for record, r in zip(batch, received, strict=True) if r.mail_id not in known
+            (record, r)
+            for record, r in zip(batch, received, strict=True)
+            if r.mail_id not in known and r.mail_id not in erased
         ]
-        keys = self._keys.get([r.mail_id for _, r in fresh])
+        received = [r for r in received if r.mail_id not in erased]
         incoming = [self._open(record, r, keys.get(r.mail_id)) for record, r in fresh]
         judged, contents = self._judged(incoming)
         return InboundPlan(received, {**known, **contents}, judged)

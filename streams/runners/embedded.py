@@ -11,6 +11,7 @@ from infra.ports import (
     DeadLetter,
     DeadLetters,
     EngineDown,
+    Fenced,
     Output,
     Reader,
     Record,
@@ -53,11 +54,17 @@ class EmbeddedHost:
         batch: Sequence[Record],
         retried: DeadLetter | None,
     ) -> Sequence[Output]:
-        """Commit outputs, state, dead letters and position together."""
+        """Commit outputs, state, dead letters and position together.
+
+        Raises Fenced, with nothing committed, when another process has processed the batch since
+        it was read: what was decided then rests on a state that is no more.
+        """
         at = self._checkpoint
         at(f"{stage.name}.planned")
         outputs: Sequence[Output] = ()
         with self._log.transaction() as tx:
+            if retried is None:
+                self._require_unprocessed(stage.source, batch[0])
             if plan is not None:
                 outputs = stage.settle(plan)
                 at(f"{stage.name}.settled")
@@ -75,6 +82,10 @@ class EmbeddedHost:
             at(f"{stage.name}.position")
         at(f"{stage.name}.committed")
         return outputs
+
+    def _require_unprocessed(self, source: str, first: Record) -> None:
+        if self._log.committed(self._group, source).get(first.partition, 0) > first.offset:
+            raise Fenced(f"another process has taken {self._group} over")
 
 
 class EmbeddedRunner:
@@ -107,7 +118,7 @@ class EmbeddedRunner:
     def step(self, timeout: float = 0.0) -> int:
         """Process what is there, wait up to `timeout` seconds for it; return records processed.
 
-        Raises EngineDown; what was not committed is read again by the next step.
+        Raises EngineDown; what was not committed is read again by the next step. Raises Fenced.
         """
         try:
             retried = retry(self._stage, self._dead, self._host, self._clock())
@@ -122,7 +133,10 @@ class EmbeddedRunner:
         return retried + len(batch)
 
     def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Run until `stopping()`; `pause(seconds)` waits between tries when an engine is down."""
+        """Run until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
+
+        Raises Fenced.
+        """
         delay = 0.05
         while not stopping():
             try:

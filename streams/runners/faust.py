@@ -24,6 +24,7 @@ from faust.types import TP, Message
 from infra.ports import Checkpoint, EngineDown, Fenced, Position, Record
 from streams.runners.faust_transport import install
 from streams.runners.partition_host import PartitionHost, unwatched
+from streams.runners.turn import tell
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,13 @@ class FaustSettings:
     rebalance_timeout: float = 30.0
 
 
+class StageBroken(Exception):
+    """A stage did what no stage may do."""
+
+
 def end_process(error: BaseException) -> None:
     """End the process at once: what is not acked is read again by whoever takes over."""
+    tell("process", error)
     logger.critical("%s; the process ends", type(error).__name__)
     os._exit(_EX_SOFTWARE)
 
@@ -219,9 +225,10 @@ class _Agent:
         async for events in stream.noack_take(BATCH, within=WITHIN):
             try:
                 await self._take(events)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as e:  # noqa: BLE001 (nothing may leave an agent)
+            except BaseException as e:
+                if isinstance(e, asyncio.CancelledError) and self._app.should_stop:
+                    raise
+                # Faust would start the agent again, and commit past what this batch did not ack.
                 self._die(e)
                 # Whoever outlives that acks nothing any more.
                 await asyncio.Event().wait()
@@ -290,7 +297,23 @@ class _Agent:
         )
 
     async def _in_thread(self, call: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        """Run `call` in the host's thread. Raises what it raises, but StageBroken for cancellation.
+
+        A CancelledError that comes from a stage must not look like one of this task.
+        """
+
+        def caught() -> BaseException | None:
+            try:
+                call()
+            except BaseException as e:  # noqa: BLE001 (raised below)
+                return e
+            return None
+
+        error = await asyncio.get_running_loop().run_in_executor(self._thread, caught)
+        if isinstance(error, asyncio.CancelledError):
+            raise StageBroken("a stage was cancelled from within") from error
+        if error is not None:
+            raise error
 
     # -- in the thread
 

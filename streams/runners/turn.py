@@ -47,12 +47,12 @@ class Host(Protocol):
         ...
 
 
-def error_code(error: Exception) -> str:
+def error_code(error: BaseException) -> str:
     """Return what a dead letter says of an error: a code or a type, never its text."""
     return error.code if isinstance(error, Poison) else f"internal:{type(error).__name__}"
 
 
-def tell(stage: str, error: Exception) -> None:
+def tell(stage: str, error: BaseException) -> None:
     """Log where a record failed: code and place, never the error's text, which may hold content."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"

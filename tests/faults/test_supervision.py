@@ -95,6 +95,26 @@ def test_a_killed_serve_leaves_no_process_and_a_new_one_starts_at_once_on_the_sa
         wait_until(lambda n=n: listed(system, f"before {n}"), what="a mail before the kill")
 
 
+def test_a_new_serve_waits_for_the_ports_of_children_that_are_slow_to_end(
+    install: Installations,
+) -> None:
+    ports = {"MAILFOLD_SMTP_PORT": str(free_port()), "MAILFOLD_HTTP_PORT": str(free_port())}
+    system = install("ann", **ports).start()
+    slow = [system.children()[r] for r in ("mx", "api")]
+    for pid in slow:
+        os.kill(pid, signal.SIGSTOP)
+    system.kill()
+    starting = threading.Thread(target=system.start)
+    starting.start()
+    starting.join(3.0)
+    assert starting.is_alive()
+    for pid in slow:
+        os.kill(pid, signal.SIGCONT)
+    starting.join()
+    system.send(mail("after"), [ANN])
+    wait_until(lambda: listed(system, "after"))
+
+
 @pytest.mark.parametrize("stage", ["inbound", "mailbox"])
 @pytest.mark.parametrize("point", ["planned", "position"])
 def test_a_process_that_outlives_its_serve_has_no_part_in_what_follows(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from infra.ports import EngineDown, Output, Record
+from infra.ports import EngineDown, Fenced, Output, Record
 from infra.sqlite.connection import LOG
 from infra.sqlite.dead import SqliteDeadLetters
 from infra.sqlite.file import SqliteFile
@@ -18,7 +18,7 @@ from schemas.topics import MAILBOX_EVENTS
 from streams.runners.embedded import EmbeddedRunner
 from tests.contracts.runners import Killed, RunnerContract
 from tests.contracts.toy_sqlite import SqliteToyState
-from tests.contracts.toy_stage import ToyStage
+from tests.contracts.toy_stage import ToyStage, command, seen
 
 
 class EmbeddedRig:
@@ -33,12 +33,17 @@ class EmbeddedRig:
         self.dead = SqliteDeadLetters(self.file)
         self.stage = ToyStage(SqliteToyState(self.file))
         self._kill_at = ""
+        self.between: Callable[[], None] | None = None
+        """Called once when a batch is decided and not yet committed."""
         self._runner = self._start()
 
     def _start(self, group: str | None = None) -> EmbeddedRunner:
         return EmbeddedRunner(self.stage, self.log, self.dead, self.clock, self._checkpoint, group)
 
     def _checkpoint(self, point: str) -> None:
+        if self.between is not None and point == "mailbox.planned":
+            between, self.between = self.between, None
+            between()
         if self._kill_at and point == f"mailbox.{self._kill_at}":
             self._kill_at = ""
             raise Killed(point)
@@ -86,3 +91,17 @@ def rig(tmp_path: Path) -> Iterator[EmbeddedRig]:
 
 class TestEmbeddedRunner(RunnerContract):
     """The contract, on the embedded log."""
+
+    def test_a_batch_that_another_runner_has_processed_meanwhile_is_not_committed(
+        self, rig: EmbeddedRig
+    ) -> None:
+        rig.append([command("ann", str(i)) for i in range(5)])
+
+        def overtake() -> None:
+            rig.replace()
+            rig.settle()
+
+        rig.between = overtake
+        with pytest.raises(Fenced):
+            rig.settle()
+        assert seen(rig.outputs(), "ann") == [(i + 1, str(i)) for i in range(5)]

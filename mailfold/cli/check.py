@@ -14,7 +14,7 @@ from typing import Any, cast
 import click
 import yaml
 
-from mail.authentication.evaluate import Envelope
+from mail.authentication.evaluate import Envelope, Verdict
 from mail.authentication.resolution import (
     Judged,
     Resolve,
@@ -82,7 +82,7 @@ def check(
         else:
             click.echo("\n".join(spf_lines(verdict.spf)))
         return
-    spam = _spam(raw)
+    spam = _spam(raw, verdict)
     if as_json:
         click.echo(json.dumps({**document(verdict), "spam": spam}, ensure_ascii=False))
         return
@@ -94,14 +94,14 @@ def check(
 
 def _again(mail_id: str, *, now: bool, as_json: bool) -> None:
     from mailfold import rejudge
-    from mailfold.wiring import auth_settings, dns_resolver, open_house
+    from mailfold.wiring import dns_resolver, open_house
 
     with open_house() as house:
         try:
             mail = rejudge.stored(house, mail_id.lower())
         except rejudge.NotStored as error:
             raise Failure(str(error)) from error
-        decided = auth_settings(house.settings)
+        decided = house.policy()
         verdict = (
             rejudge.from_dns(mail, dns_resolver(house.settings), decided)
             if now
@@ -161,12 +161,12 @@ def _zone(path: Path) -> Zone:
         raise Failure(f"{path}: {error}") from error
 
 
-def _spam(raw: bytes) -> dict[str, Any]:
+def _spam(raw: bytes, verdict: Verdict) -> dict[str, Any]:
     from mail.message import digest
     from streams.inbound.digest import facts_of
     from streams.inbound.score import score
 
-    found = score(facts_of(raw, digest(raw)))
+    found = score(facts_of(raw, digest(raw), verdict.suspicions))
     return {
         "verdict": found.verdict,
         "probability": round(found.probability, 6),

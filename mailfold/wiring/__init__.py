@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
-    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
+    from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
@@ -180,6 +180,13 @@ class House:
 
     # -- stages
 
+    @cached_property
+    def policy(self) -> CurrentPolicy:
+        """What the administrator decided about authentication. Raises SettingsError."""
+        from mailfold.policy import CurrentPolicy
+
+        return CurrentPolicy(self.settings, self.directory.hosted)
+
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
@@ -192,7 +199,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            auth_settings(s),
+            self.policy,
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -367,14 +374,6 @@ def open_house(settings: Settings | None = None) -> Generator[House]:
         yield house
     finally:
         house.close()
-
-
-def auth_settings(settings: Settings) -> AuthSettings:
-    """Return what the administrator decided about authentication."""
-    from mail.authentication.evaluate import AuthSettings
-
-    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
-    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

@@ -23,6 +23,7 @@ from infra.ports import (
     Random,
     Record,
 )
+from mail.authentication.homographs import Suspicion
 from mail.message import MessageDigest, digest
 from mail.segments import SkeletonError, join
 from schemas.codec import CodecError, decode_as, encode
@@ -172,7 +173,7 @@ class InboundStage:
                 authenticated = unjudged.event(m.received, m.key, self._random)
             else:
                 authenticated = authenticate.event(m.received, verdict, m.key, self._random)
-            scored = self._scored(m, read)
+            scored = self._scored(m, read, verdict.verdict.suspicions if verdict else ())
             judged[m.received.mail_id] = Judgement(authenticated, scored)
             contents[m.received.mail_id] = Content(
                 received=m.record,
@@ -195,9 +196,11 @@ class InboundStage:
             return msgspec.structs.replace(record, unreadable=True)
         return msgspec.structs.replace(record, trace=trace)
 
-    def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
+    def _scored(
+        self, mail: Incoming, read: MessageDigest, suspicions: Sequence[Suspicion]
+    ) -> Scored:
         try:
-            found = score.score(facts_of(mail.raw, read))
+            found = score.score(facts_of(mail.raw, read, suspicions))
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(50 * 1024 * 1024, ge=1024, description="SMTP SIZE.")
     quota_bytes: int = Field(15_000_000_000, ge=0, description="Quota of a new account.")
     undelete_days: float = Field(30, ge=0, description="How long an expunged message can return.")
+    trash_days: float = Field(30, ge=0, description="How long TRASH keeps a message; 0 for ever.")
+    spam_days: float = Field(7, ge=0, description="How long SPAM keeps a message; 0 for ever.")
+    parts_grace: float = Field(
+        30, ge=1, description="Seconds that an unneeded large part waits before it is deleted."
+    )
     tls_certificate: Path | None = Field(None, description="PEM file; made when not given.")
     tls_key: Path | None = Field(None, description="PEM file of its key.")
     limits: Literal["on", "off"] = Field("on", description="off switches all rate limits off.")

@@ -19,6 +19,7 @@ _COMMANDS: dict[str, str] = {
     "token": "accounts:token",
     "import": "imports:import_",
     "check": "check:check",
+    "erase": "erase:erase",
     "trace": "events:trace",
     "events": "events:events",
     "projection": "projections:projection",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from infra.intake import GroupIntake
 from infra.limits.memory import MemoryLimits
 from infra.limits.none import NoLimits
 from infra.parts.files import FileParts
+from infra.parts.garbage import FileGarbage
 from infra.ports import (
     Checkpoint,
     ContentStore,
@@ -32,18 +33,16 @@ from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
 from mailfold.settings import Settings, load
-from mailfold.wiring.engines import Base, Runner
-from projections.consumer import CHANNEL as VIEWS
+from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.views import VIEWS
+from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
 from projections.mailbox.ports import MailboxReader
-from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
-from projections.mailbox.tables import FORMAT
 from projections.versions import Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAILBOX_EVENTS
 from streams.stage import Stage
-from streams.topology import INBOUND, MAILBOX
+from streams.topology import INBOUND, LIFECYCLE, MAILBOX, PROJECTIONS, ProjectionNode
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
+    from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
 
 
@@ -128,6 +128,13 @@ class House:
     def parts(self) -> FileParts:
         """Large parts."""
         return FileParts(self.settings.parts_path, self.engines.references)
+
+    @cached_property
+    def garbage(self) -> FileGarbage:
+        """Large parts that no mail needs."""
+        return FileGarbage(
+            self.parts, self.engines.references, self.settings.parts_grace, self.checkpoint
+        )
 
     @property
     def dead(self) -> DeadLetters:
@@ -212,46 +219,86 @@ class House:
             random=self.random,
         )
 
+    def lifecycle(self) -> LifecycleStage:
+        """Return the lifecycle stage."""
+        from streams.lifecycle.periods import DAY, Periods
+        from streams.lifecycle.stage import LifecycleStage
+
+        s = self.settings
+        periods = Periods(
+            trash=int(s.trash_days * DAY),
+            spam=int(s.spam_days * DAY),
+            undelete=int(s.undelete_days * DAY),
+        )
+        return LifecycleStage(
+            state=self.engines.lifecycle_state,
+            timers=self.engines.timers,
+            keys=self.keys,
+            content=self.content,
+            garbage=self.garbage,
+            clock=self.clock,
+            periods=periods,
+        )
+
     def stage(self, name: str) -> Stage[Any]:
         """Return the stage called `name` in the topology. Raises KeyError."""
         made: dict[str, Callable[[], Stage[Any]]] = {
             INBOUND.name: self.inbound,
             MAILBOX.name: self.mailbox,
+            LIFECYCLE.name: self.lifecycle,
         }
         return made[name]()
 
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage. Raises KeyError, SettingsError."""
+        if name == LIFECYCLE.name:
+            return self.stepping(name)
         return self.engines.runner(self.stage(name))
+
+    def stepping(self, name: str) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
+
+        With the lifecycle stage go timers and garbage.
+        """
+        inner = self.engines.stepping(self.stage(name))
+        if name != LIFECYCLE.name:
+            return inner
+        from streams.runners.timed import TimedRunner
+
+        return TimedRunner(
+            inner, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
+        )
 
     # -- projections
 
     @cached_property
-    def versions(self) -> Versions:
-        """Versions of the mailbox projection."""
-        made = Versions(
-            self.settings.views_path / "mailbox.db",
-            "mailbox",
-            MAILBOX_EVENTS,
-            FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
+    def versions(self) -> Mapping[str, Versions]:
+        """Versions of each projection, by name."""
+        made = {node.name: self._versions(node) for node in PROJECTIONS}
+        self._closers.extend(v.close for v in made.values())
+        return made
+
+    def _versions(self, node: ProjectionNode) -> Versions:
+        view = VIEWS[node.name]
+        return Versions(
+            self.settings.views_path / f"{node.name}.db",
+            node.name,
+            node.source,
+            view.format,
+            lambda path: view.make(path, self.keys, self.checkpoint),
             self.clock,
         )
-        self._closers.append(made.close)
-        return made
 
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self.versions.live_file)
+        made = SqliteMailboxReader(self.versions["mailbox"].live_file)
         self._closers.append(made.close)
         return made
 
     def projection_consumer(self, name: str) -> Consumer:
-        """Return the consumer of a projection."""
-        if name != "mailbox":
-            raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
+        """Return the consumer of a projection. Raises KeyError."""
+        return Consumer(self.log, self.versions[name], self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 
@@ -313,7 +360,7 @@ class House:
                 parts=self.parts,
                 fingerprint=self.fingerprint,
                 wake=self.wake,
-                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
                 limits=self.limits,
                 lag=self.lag,
                 clock=self.clock,

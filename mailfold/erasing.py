@@ -16,8 +16,9 @@ from schemas.codec import decode_as
 from schemas.commands import Command, DeleteLabel, Erase
 from schemas.events import Received
 from schemas.identity import message_id
+from schemas.mailbox_events import Erased, MailboxOpened
 from schemas.parts import ErasedBy
-from schemas.topics import MAIL_RECEIVED
+from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.topology import LIFECYCLE
 
 AT_ONCE = 500
@@ -75,6 +76,32 @@ def erase_account(house: House, account: Account) -> int:
         erased = _erase(house, pipeline, {mailbox: all_messages(house, mailbox)}, "account")
         _clean(house, pipeline)
     return erased
+
+
+def erase_again(house: House) -> int:
+    """Destroy keys of what the log says is erased; return how many there were.
+
+    After an older key file was put in place. Raises Failure, EngineDown.
+    """
+    reader = house.log.reader(MAILBOX_EVENTS, {})
+    destroyed = 0
+    try:
+        while events := [r.decode() for r in reader.poll(AT_ONCE, 0.0)]:
+            gone = [x for x in events if isinstance(x, Erased)]
+            opened = {x.mailbox_id for x in events if isinstance(x, MailboxOpened)}
+            mails = {x.mail_id for x in gone}
+            names = [x.message_id for x in gone]
+            # A mail that ended has no content; one that others still have keeps its key.
+            names += mails - house.content.having(mails)
+            names += [m for m in opened if house.directory.account_of(m) is None]
+            found = list(house.keys.get(names))
+            house.keys.destroy(found)
+            destroyed += len(found)
+    finally:
+        reader.close()
+    with driving(house) as pipeline:
+        _clean(house, pipeline)
+    return destroyed
 
 
 def mailboxes_of(house: House, mail_id: str) -> Sequence[str]:

@@ -32,6 +32,7 @@ from infra.ports import (
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
+from mailfold.room import MailboxRoom
 from mailfold.settings import Settings, load
 from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS
@@ -333,6 +334,7 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
+            room=MailboxRoom(self.directory, self.reader),
         )
 
     def _tls(self) -> ssl.SSLContext:

@@ -6,7 +6,7 @@ Adapters are plain classes that satisfy these Protocols, one folder an engine; o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -30,8 +30,18 @@ Position = Mapping[int, int]
 """Where a consumer stands in a topic: partition -> offset of the next record. {} is the start."""
 
 
+Fault = Literal["away", "busy", "full", "disk", "denied", "damaged"]
+"""What is the matter with an engine: not there, held by somebody else, out of room, the disk gives
+errors, not allowed to us, its data are broken."""
+
+
 class EngineDown(Exception):
     """An engine can't be reached or refuses; the same call may succeed later."""
+
+    def __init__(self, text: str, fault: Fault = "away") -> None:
+        super().__init__(text)
+        self.text = text
+        self.fault: Fault = fault
 
 
 class Fenced(Exception):
@@ -137,6 +147,10 @@ class EventLog(Protocol):
         """Return how far a consumer group has come."""
         ...
 
+    def trim(self, topic: str, position: Position) -> None:
+        """Delete the records before `position`; a partition that is not in it stays whole."""
+        ...
+
 
 class LogTransaction(Protocol):
     """Outputs, state and position as one: durable together or not at all."""
@@ -155,6 +169,10 @@ class TransactionalLog(EventLog, Protocol):
 
     def transaction(self) -> AbstractContextManager[LogTransaction]:
         """Begin a transaction; state stores of the same file write inside it."""
+        ...
+
+    def having(self, topic: str, keys: Collection[str]) -> frozenset[str]:
+        """Return those of `keys` (mail_ids) that have a record in `topic`."""
         ...
 
 
@@ -260,12 +278,15 @@ class StageFile(Protocol):
         """Begin a transaction; all that is kept in the same place joins it."""
         ...
 
-    def progress(self, stage: str, partition: int) -> Progress:
-        """Return how far a partition has come. Raises EngineDown."""
+    def claim(self, stage: str, partition: int, owner: str) -> Progress:
+        """Make `owner` the one who may advance a partition; return how far it has come.
+
+        Raises EngineDown.
+        """
         ...
 
-    def advance(self, stage: str, partition: int, progress: Progress) -> None:
-        """Set how far it has come. Raises EngineDown."""
+    def advance(self, stage: str, partition: int, owner: str, progress: Progress) -> None:
+        """Set how far it has come. Raises Fenced when another has claimed it, EngineDown."""
         ...
 
 
@@ -273,17 +294,24 @@ class StageFile(Protocol):
 
 
 class KeyStore(Protocol):
-    """Content, digest and mailbox keys by the identifier of what they seal; durable as the log."""
+    """Content, digest and mailbox keys by the identifier of what they seal; durable as the log.
+
+    A destroyed key is never followed by another: what was erased stays erased, and whoever meets
+    it again can tell it from a key that was lost.
+    """
 
     def put(self, keys: Mapping[str, bytes]) -> None:
         """Store keys that the caller made for identifiers that are new. Durable on return.
 
-        Raises KeyTaken, with nothing stored, when one of them has another key already.
+        Raises KeyTaken, with nothing stored, when one of them has another key, or had one.
         """
         ...
 
     def ensure(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the key of each, made and durable where there was none."""
+        """Return the key of each, made and durable where there was none.
+
+        One whose key was destroyed is missing.
+        """
         ...
 
     def get(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
@@ -291,7 +319,14 @@ class KeyStore(Protocol):
         ...
 
     def destroy(self, identifiers: Sequence[str]) -> None:
-        """Destroy keys so that no file holds their bytes. Durable on return."""
+        """Destroy keys so that no file holds their bytes. Durable on return.
+
+        An identifier that has no key yet never gets one.
+        """
+        ...
+
+    def destroyed(self, identifiers: Sequence[str]) -> frozenset[str]:
+        """Return those whose key was destroyed; a lost one is neither here nor in `get`."""
         ...
 
     def secret(self) -> bytes:
@@ -316,6 +351,25 @@ class PartStore(Protocol):
 
     def get(self, name: bytes) -> bytes:
         """Return a part. Raises PartMissing."""
+        ...
+
+
+class PartGarbage(Protocol):
+    """What becomes of large parts that no mail needs any more. Times are microseconds."""
+
+    def release(self, mail_ids: Sequence[str], now: int) -> None:
+        """Forget what these mails need; mark the parts that no mail needs then. Idempotent."""
+        ...
+
+    def collect(self, now: int) -> int | None:
+        """Delete what was marked long enough ago and is needed by none.
+
+        Returns when there is more to do, None when nothing is marked.
+        """
+        ...
+
+    def next(self) -> int | None:
+        """Return when `collect` has something to do, None when nothing is marked."""
         ...
 
 
@@ -345,6 +399,14 @@ class ContentStore(Protocol):
 
     def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
         """Return the content of those that are there."""
+        ...
+
+    def remove(self, mail_ids: Sequence[str]) -> None:
+        """Forget mails that are erased everywhere. Idempotent."""
+        ...
+
+    def having(self, mail_ids: Collection[str]) -> frozenset[str]:
+        """Return those of `mail_ids` that are there."""
         ...
 
 
@@ -416,6 +478,34 @@ class DeadLetters(Protocol):
 
     def done(self, id: int) -> None:
         """The letter was processed; its key is free when none is left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A command that is to be given at a time (microseconds), known by its command_id."""
+
+    at: int
+    command: msgspec.Struct
+
+
+class Timers(Protocol):
+    """Commands that wait for their time; written in the transaction of the state they are of."""
+
+    def set(self, dues: Sequence[Due]) -> None:
+        """Keep these; one that is kept already stays as it is."""
+        ...
+
+    def due(self, now: int, limit: int) -> Sequence[Output]:
+        """Return up to `limit` commands whose time has come, the earliest first."""
+        ...
+
+    def done(self, command_ids: Sequence[str]) -> None:
+        """Forget commands that were given."""
+        ...
+
+    def next(self) -> int | None:
+        """Return the earliest time that is waited for, None when there is none."""
         ...
 
 
@@ -546,6 +636,14 @@ class Directory(Protocol):
 
 class DirectoryError(Exception):
     """A change to the directory that can't be made; the text says why and what to do."""
+
+
+class Room(Protocol):
+    """How much a mailbox may still take."""
+
+    def left(self, mailbox_id: str) -> int:
+        """Return the octets left of its quota, below 0 when it holds more. Raises EngineDown."""
+        ...
 
 
 class Limits(Protocol):

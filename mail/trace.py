@@ -146,8 +146,8 @@ def as_shown(raw: bytes, trace_headers: bytes, authserv_id: str) -> bytes:
     if raw.startswith((b" ", b"\t")):
         # Would be read as the continuation of our last field.
         pieces.append(b"X-Unnamed-Field:\r\n")
-    elif not header.fields and header.body == 0 and raw:
-        # No header at all: its text must not be read as one.
+    elif not header.fields and header.body == 0 and (b"\n\r\n" in raw or b"\n\n" in raw):
+        # No header at all: the text before the empty line must not be read as one.
         pieces.append(b"\r\n")
     pos = 0
     for field in iter_fields(raw, 0, header.body):

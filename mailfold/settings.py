@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     hostname: str = Field(
         default_factory=socket.gethostname, description="Our name in SMTP and in trace headers."
     )
+    postmaster: str = Field(
+        "", description="Account for mail to postmaster; empty: the one that was made first."
+    )
     dns: str = Field("", description="DNS servers as host:port,…; empty: the system's.")
     dns_timeout: float = Field(5.0, gt=0, description="Longest wait for the DNS of one mail.")
     trusted_sealers: str = Field(

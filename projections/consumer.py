@@ -6,6 +6,7 @@ never holds what a power cut takes back from the log.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from infra.ports import Checkpoint, EngineDown, EventLog, Position, Reader, Record, Wake
@@ -15,6 +16,9 @@ from projections.versions import Version, Versions
 CHANNEL = "views"
 """Whoever waits for a projection to move listens here."""
 
+logger = logging.getLogger(__name__)
+
+_ERASED = "Erased"
 _PATIENCE = 10.0
 _IDLE = 1.0
 _FIRST_PAUSE = 0.05
@@ -93,6 +97,8 @@ class Consumer:
         self._position: Position | None = None
         """Where the reader stands, as the live version tells it; None when it has read what was
         not folded."""
+        self._unclean = False
+        """Whether something was erased that may still stand in a file."""
 
     def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
         """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
@@ -106,7 +112,8 @@ class Consumer:
                 try:
                     self.step(_IDLE)
                     delay = _FIRST_PAUSE
-                except EngineDown:
+                except EngineDown as e:
+                    logger.warning("projection %s waits: %s", self._versions.name, e)
                     self.close()
                     pause(delay)
                     delay = min(delay * 2, _LONGEST_PAUSE)
@@ -127,6 +134,7 @@ class Consumer:
         before, self._position = position, None
         if not records:
             self._pass_by(live, kept, before, reader.position)
+            self._scrub()
             return 0
         at = self._checkpoint
         at(f"{self._versions.name}-view.read")
@@ -146,7 +154,22 @@ class Consumer:
             self._follow_up(self._opened[version.version], before, self._position, records)
         self._wake.notify(CHANNEL)
         at(f"{self._versions.name}-view.told")
+        if any(r.type == _ERASED for r in records):
+            self._unclean = True
+            self._scrub()
         return len(records)
+
+    def _scrub(self) -> None:
+        """Leave nothing of what was erased in any file, as soon as no reader is in the way."""
+        if not self._unclean:
+            return
+        try:
+            for projection in self._opened.values():
+                projection.scrub()
+        except EngineDown:
+            # Readers hold the write-ahead log; the next step tries again.
+            return
+        self._unclean = False
 
     def close(self) -> None:
         """Give resources back; a later step opens them again."""

@@ -107,6 +107,8 @@ class Expunge(Command, frozen=True, kw_only=True):
 
     message_ids: list[str]
     window: int
+    label: str = ""
+    uid: int = 0
 
 
 class Restore(Command, frozen=True, kw_only=True):

@@ -99,13 +99,14 @@ class FakeKeys:
 
     def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
+        self.gone: set[str] = set()
 
     def put(self, keys: Mapping[str, bytes]) -> None:
         for identifier, key in keys.items():
             self.keys.setdefault(identifier, key)
 
     def ensure(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
-        return {i: self.keys.setdefault(i, new_key()) for i in identifiers}
+        return {i: self.keys.setdefault(i, new_key()) for i in identifiers if i not in self.gone}
 
     def get(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
         return {i: self.keys[i] for i in identifiers if i in self.keys}
@@ -113,6 +114,10 @@ class FakeKeys:
     def destroy(self, identifiers: Sequence[str]) -> None:
         for i in identifiers:
             self.keys.pop(i, None)
+            self.gone.add(i)
+
+    def destroyed(self, identifiers: Sequence[str]) -> frozenset[str]:
+        return frozenset(self.gone.intersection(identifiers))
 
     def secret(self) -> bytes:
         return SECRET

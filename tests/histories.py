@@ -70,6 +70,8 @@ class Histories:
         self.random = random.Random(seed)
         self.keys: dict[str, bytes] = {}
         self._count = 0
+        self.message_id_header = ""
+        """Given to all mail when it is set; else each has its own."""
         self.boxes = [Box(self._id("mailbox")) for _ in range(mailboxes)]
         self._erase_keys = erase_keys
         for box in self.boxes:
@@ -304,7 +306,7 @@ class Histories:
             to=[Mailbox(name="", address="demo@example.test")],
             subject=" ".join(rng.choices(_WORDS, k=5)),
             date=_START,
-            message_id_header=f"<{message_id}@example.test>",
+            message_id_header=self.message_id_header or f"<{message_id}@example.test>",
             references=[f"<{rng.randrange(99)}@example.test>" for _ in range(rng.randrange(3))],
             snippet=" ".join(rng.choices(_WORDS, k=20)),
             parts=[

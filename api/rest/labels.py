@@ -177,7 +177,11 @@ def _free_name(caller: Caller, name: str, label_id: str) -> str:
 
 async def _sealed(caller: Caller, name: str, identity: str) -> bytes:
     keys = await caller.context.threads.engines(caller.services.keys.ensure, [caller.mailbox_id])
-    return seal(LabelSecret(name=name), keys[caller.mailbox_id], identity, caller.services.random)
+    key = keys.get(caller.mailbox_id)
+    if key is None:
+        # The account is being removed.
+        raise not_found("mailbox")
+    return seal(LabelSecret(name=name), key, identity, caller.services.random)
 
 
 async def _changed(caller: Caller, command: Command, label_id: str, status: int) -> Response:

@@ -152,15 +152,23 @@ class FileParts:
             raise
         self._disk.sync_folder(folder)
 
+    def aside_of(self, name: bytes) -> str:
+        """Return the path at which a part waits for the last look before it is deleted."""
+        return self.path_of(name) + ".gone"
+
     def get(self, name: bytes) -> bytes:
         """Return a part. Raises PartMissing, EngineDown."""
-        try:
-            with open(self.path_of(name), "rb") as f:
-                return f.read()
-        except FileNotFoundError as e:
-            raise PartMissing(name.hex()) from e
-        except OSError as e:
-            raise EngineDown(f"parts: {e.strerror}") from e
+        path = self.path_of(name)
+        # One that is aside may come back between two looks.
+        for place in (path, self.aside_of(name), path):
+            try:
+                with open(place, "rb") as f:
+                    return f.read()
+            except FileNotFoundError:
+                continue
+            except OSError as e:
+                raise EngineDown(f"parts: {e.strerror}") from e
+        raise PartMissing(name.hex())
 
 
 def _remove(path: str) -> None:

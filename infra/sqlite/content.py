@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, cast
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from infra.ports import Content, Record
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.log import SqliteLog
-from infra.sqlite.rows import to_column
+from infra.sqlite.rows import having, to_column
 from schemas.topics import MAIL_RECEIVED
 
 _TABLE = """
@@ -118,6 +118,14 @@ class SqliteContent:
                 return contents
             return self.get(tuple(contents))
 
+    def remove(self, mail_ids: Sequence[str]) -> None:
+        """Forget mails that are erased everywhere. Raises EngineDown."""
+        if mail_ids:
+            with self._file.write() as c:
+                c.executemany(
+                    "delete from content where mail_id=?", ((to_column(i),) for i in mail_ids)
+                )
+
     def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
         """Return the content of those that are there. Raises EngineDown."""
         found: dict[str, Content] = {}
@@ -135,3 +143,8 @@ class SqliteContent:
                         self._placed.unpack(received), authenticated, scored, digest
                     )
         return found
+
+    def having(self, mail_ids: Collection[str]) -> frozenset[str]:
+        """Return those of `mail_ids` that are there. Raises EngineDown."""
+        with self._file.read() as c:
+            return frozenset(having(c, "content", "mail_id", mail_ids))

@@ -66,8 +66,8 @@ class SqliteKeys:
     def put(self, keys: Mapping[str, bytes]) -> None:
         """Store keys that the caller made for identifiers that are new. Durable on return.
 
-        Raises KeyTaken, with nothing stored, when one has another key already; ValueError for a
-        key that has not 32 octets; EngineDown.
+        Raises KeyTaken, with nothing stored, when one has another key or had one that was
+        destroyed; ValueError for a key that has not 32 octets; EngineDown.
         """
         if not keys:
             return
@@ -76,12 +76,16 @@ class SqliteKeys:
             self._insert(c, keys)
             if c.total_changes() - before == len(keys):
                 return
-            taken = [i for i, key in self._select(c, keys).items() if key != keys[i]]
+            stored = self._select(c, keys)
+            taken = [i for i, key in keys.items() if stored.get(i) != key]
             if taken:
                 raise KeyTaken(taken)
 
     def ensure(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the key of each, made and durable where there was none. Raises EngineDown."""
+        """Return the key of each, made and durable where there was none. Raises EngineDown.
+
+        One whose key was destroyed is missing.
+        """
         found = self.get(identifiers)
         missing = [i for i in dict.fromkeys(identifiers) if i not in found]
         if not missing:
@@ -96,9 +100,8 @@ class SqliteKeys:
             if len(key) != _SIZE or key == _DESTROYED:
                 raise ValueError("a key has 32 octets, not all of them zero")
         c.executemany(
-            "insert into key(id, key) values(?,?) on conflict(id) do update "
-            "set key=excluded.key where key.key=?",
-            ((to_column(i), key, _DESTROYED) for i, key in keys.items()),
+            "insert or ignore into key(id, key) values(?,?)",
+            ((to_column(i), key) for i, key in keys.items()),
         )
 
     def _select(self, c: apsw.Connection, identifiers: Iterable[str]) -> dict[str, bytes]:
@@ -117,19 +120,30 @@ class SqliteKeys:
     def destroy(self, identifiers: Sequence[str]) -> None:
         """Destroy keys so that no file holds their bytes. Durable on return.
 
+        An identifier without a key gets the tombstone alone, and never a key.
         Raises EngineDown when another process holds the WAL: the keys are gone for every reader,
         but call it again until it returns.
         """
         with self.file.write() as c:
             c.executemany(
-                "update key set key=? where id=?",
-                ((_DESTROYED, to_column(i)) for i in identifiers),
+                "insert into key(id, key) values(?,?) on conflict(id) do update"
+                " set key=excluded.key",
+                ((to_column(i), _DESTROYED) for i in identifiers),
             )
         # The WAL still has the pages as they were: move it into the file and cut it to nothing.
         with self.file.read() as c:
             c.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             # SQLite does not sync the cut, which loses no data; here it would bring keys back.
             self._sync(Path(f"{self.file.path}-wal"))
+
+    def destroyed(self, identifiers: Sequence[str]) -> frozenset[str]:
+        """Return those whose key was destroyed. Raises EngineDown."""
+        with self.file.read() as c:
+            return frozenset(
+                i
+                for i in identifiers
+                if c.execute("select key from key where id=?", (to_column(i),)).get == _DESTROYED
+            )
 
     def secret(self) -> bytes:
         """Return the installation's secret of 32 octets, made at the first call."""

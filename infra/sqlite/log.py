@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import cast
@@ -12,7 +12,7 @@ import apsw
 from infra.ports import Clock, Output, Position, Record, Wake
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.reader import SqliteReader
-from infra.sqlite.rows import PARTITION, RecordRow, to_column, to_record
+from infra.sqlite.rows import PARTITION, RecordRow, having, to_column, to_record
 from schemas.topics import TOPICS
 
 _TABLES = """
@@ -147,21 +147,13 @@ class SqliteLog:
         with self.file.write() as c:
             yield SqliteTransaction(self, c)
 
-    def trim(self, topic: str, before_offset: int) -> int:
-        """Delete the records of `topic` below an offset and return how many. Raises EngineDown."""
-        table = table_of(topic)
-        trimmed = 0
-        while True:
-            first = self.begin(topic)[PARTITION]
-            if first >= before_offset:
-                return trimmed
+    def trim(self, topic: str, position: Position) -> None:
+        """Delete the records of `topic` before a position. Raises EngineDown."""
+        before = min(position.get(PARTITION, 0), self.end(topic)[PARTITION])
+        while (first := self.begin(topic)[PARTITION]) < before:
+            until = min(before, first + _TRIM_STEP)
             with self.file.write() as c:
-                until = min(before_offset, first + _TRIM_STEP)
-                c.execute(f'delete from {table} where "offset" < ?', (until,))
-                done = c.changes()
-            trimmed += done
-            if not done:
-                return trimmed
+                c.execute(f'delete from {table_of(topic)} where "offset" < ?', (until,))
 
     # -- reading
 
@@ -218,6 +210,11 @@ class SqliteLog:
                 (to_column(key),),
             )
             return [to_record(topic, cast("RecordRow", row)) for row in rows]
+
+    def having(self, topic: str, keys: Collection[str]) -> frozenset[str]:
+        """Return those of `keys` (mail_ids) that have a record in `topic`. Raises EngineDown."""
+        with self.file.read() as c:
+            return frozenset(having(c, table_of(topic), "key", keys))
 
     def read_at(self, topic: str, offset: int) -> Record | None:
         """Return the record at an offset, None when there is none. Raises EngineDown."""

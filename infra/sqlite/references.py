@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from infra.sqlite.file import SqliteFile
@@ -15,6 +15,11 @@ create table if not exists part_reference(
     primary key (part, mail_id)
 ) without rowid;
 create index if not exists part_reference_mail on part_reference(mail_id);
+create table if not exists part_garbage(
+    part blob primary key,
+    age integer not null,        -- of the file when it was marked, nanoseconds
+    marked_at integer not null   -- microseconds
+) without rowid;
 """
 
 
@@ -45,6 +50,43 @@ class SqliteReferences:
             ]
             c.execute("delete from part_reference where mail_id=?", (mail,))
             return [n for n in names if not self.needed(n)]
+
+    def release(
+        self, mail_ids: Sequence[str], age_of: Callable[[bytes], int | None], now: int
+    ) -> None:
+        """Forget what mails need, and mark the parts that no mail needs now. Raises EngineDown.
+
+        `age_of` is asked for the age of each such part; None says that it is gone.
+        """
+        with self._file.write():
+            for mail_id in mail_ids:
+                for name in self.remove(mail_id):
+                    age = age_of(name)
+                    if age is not None:
+                        self.mark(name, age, now)
+
+    def mark(self, name: bytes, age: int, now: int) -> None:
+        """Mark a part as garbage from now on. Raises EngineDown."""
+        with self._file.write() as c:
+            c.execute("insert or replace into part_garbage values(?,?,?)", (name, age, now))
+
+    def unmark(self, name: bytes) -> None:
+        """Take a mark off. Raises EngineDown."""
+        with self._file.write() as c:
+            c.execute("delete from part_garbage where part=?", (name,))
+
+    def marked(self, until: int) -> Sequence[tuple[bytes, int]]:
+        """Return (part, age) of what was marked at or before `until`. Raises EngineDown."""
+        with self._file.read() as c:
+            rows = c.execute(
+                "select part, age from part_garbage where marked_at<=? order by part", (until,)
+            ).fetchall()
+        return [cast("tuple[bytes, int]", row) for row in rows]
+
+    def first_mark(self) -> int | None:
+        """Return when the part was marked that was marked first. Raises EngineDown."""
+        with self._file.read() as c:
+            return cast("int | None", c.execute("select min(marked_at) from part_garbage").get)
 
     def needed(self, name: bytes) -> bool:
         """Say whether any mail needs a part. Raises EngineDown."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import cast
+
+import apsw
+
 from infra.ports import Record
 from schemas.identity import from_bytes, to_bytes
 
@@ -43,6 +48,23 @@ def to_record(topic: str, row: RecordRow) -> Record:
         recorded_at=recorded_at,
         value=value,
     )
+
+
+_ASKED = 500
+"""Keys in one statement: SQLite takes at least 999."""
+
+
+def having(connection: apsw.Connection, table: str, column: str, keys: Collection[str]) -> set[str]:
+    """Return those of `keys` that are in an indexed column of a table."""
+    found: set[str] = set()
+    asked = [to_column(key) for key in keys]
+    for start in range(0, len(asked), _ASKED):
+        some = asked[start : start + _ASKED]
+        rows = connection.execute(
+            f"select {column} from {table} where {column} in ({','.join('?' * len(some))})", some
+        )
+        found.update(from_column(cast("Column", stored)) for (stored,) in rows)
+    return found
 
 
 PARTITION = 0

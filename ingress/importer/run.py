@@ -179,7 +179,12 @@ class _Import:
         # Keys before sealing: an import that was killed between key and event left its key.
         keys = self._target.keys.ensure([m.mail_id for m in fresh])
         for mail in fresh:
-            yield self._arrival(mail, keys[mail.mail_id]), mail.kept
+            key = keys.get(mail.mail_id)
+            if key is None:
+                # It was here and is erased: what is gone for good does not come back by itself.
+                self._report.known += 1
+            else:
+                yield self._arrival(mail, key), mail.kept
 
     def _unmet(self, batch: list[Kept]) -> list[_Identified]:
         mails: list[_Identified] = []

@@ -19,7 +19,8 @@ class Recipients:
 
     An address that was found is remembered for `keep` seconds, one that was not is asked for
     again each time: a new account gets mail at once. `postmaster` is the address that stands in
-    for <postmaster> and for postmaster at a domain of ours, when the directory knows none.
+    for <postmaster> and for postmaster at a domain of ours, when the directory knows none; without
+    it the oldest account does, which is the one of whoever set the system up.
     """
 
     def __init__(
@@ -61,6 +62,16 @@ class Recipients:
         if not ours:
             return replies.RELAYING_DENIED
         # RFC 5321 section 4.5.1: postmaster is a recipient at every domain that is served.
-        if self._postmaster and address.partition("@")[0].lower() == "postmaster":
-            found = self._directory.resolve(self._postmaster)
+        if address.partition("@")[0].lower() == "postmaster":
+            found = self._stand_in()
         return replies.NO_SUCH_USER if found is None else found
+
+    def _stand_in(self) -> Recipient | None:
+        found = self._directory.resolve(self._postmaster) if self._postmaster else None
+        if found is not None:
+            return found
+        accounts = self._directory.accounts()
+        if not accounts:
+            return None
+        oldest = min(accounts, key=lambda a: (a.created_at, a.address))
+        return Recipient(oldest.mailbox_id, oldest.address, "")

@@ -32,7 +32,8 @@ class Options:
     max_memory_bytes: int = 256 * 1024 * 1024
     """What all messages on their way in may hold together; at least twice the largest message."""
     postmaster: str = ""
-    """Address that gets mail for postmaster where the directory knows none."""
+    """Address that gets mail for postmaster where the directory knows none; "": the oldest account.
+    """
     timeouts: Timeouts = field(default_factory=Timeouts)
     back_pressure: BackPressure = field(default_factory=BackPressure)
 

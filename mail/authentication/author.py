@@ -57,7 +57,8 @@ def read_author(message: Message) -> Author:
     for field in fields[:_MAX_FIELDS]:
         parsed = parse_addresses(field.value[:_LONGEST_FIELD])
         mailboxes += parsed.mailboxes
-        if any(defect not in _HARMLESS for defect in parsed.defects):
+        unread = len(field.value) > _LONGEST_FIELD
+        if unread or any(defect not in _HARMLESS for defect in parsed.defects):
             well_formed = False
     for mailbox in mailboxes:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Literal, TypeAlias
 
 from mail.authentication.canonicalization import (
@@ -15,8 +14,6 @@ from mail.fields import Field, split_header
 
 HashName: TypeAlias = Literal["sha1", "sha256"]
 
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-
 
 class Message:
     """Header fields and body of one message, split once.
@@ -27,7 +24,7 @@ class Message:
 
     def __init__(self, raw: bytes) -> None:
         if raw.count(b"\n") != raw.count(b"\r\n"):
-            raw = _BARE_LF.sub(b"\r\n", raw)
+            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         header = split_header(raw)
         self.fields: tuple[Field, ...] = header.fields
         self.body: bytes = raw[header.body :]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 _TOKEN = re.compile(r'[ \t\r\n]+|"(?:[^"\\]|\\.)*"|[;=/]|[^\s;="()/]+|.', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+# RFC 8601 section 2.2: method and result are a Keyword (RFC 5321 section 4.1.2, Ldh-str).
+_KEYWORD = re.compile(r"[a-z0-9-]*[a-z0-9]\Z")
 _MAX_TOKENS = 4000
 
 
@@ -45,6 +47,7 @@ def parse_results(text: str) -> AuthResults:
     """Parse a payload. Raises ResultsError."""
     segments = _segments(text)
     head = segments[0]
+    # An empty string is in every string: a quoted id that is empty is refused here too.
     if not head or head[0] in "=/":
         raise ResultsError("there is no authserv-id")
     version = head[1] if len(head) > 1 else "1"
@@ -110,6 +113,8 @@ def _method(words: list[str]) -> MethodResult:
     if words[at : at + 1] != ["="] or len(words) < at + 2:
         raise ResultsError("a method has no result")
     method, result = words[0].lower(), words[at + 1].lower()
+    if _KEYWORD.match(method) is None or _KEYWORD.match(result) is None:
+        raise ResultsError("a method or its result is no keyword")
     reason = ""
     properties: list[tuple[str, str]] = []
     name: list[str] = []

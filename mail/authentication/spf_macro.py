@@ -69,9 +69,10 @@ class MacroString:
     def name(self, values: Values) -> str:
         """Return the expansion as a name to query: lower case, no final dot, at most 253 long."""
         expanded = self.expand(values).removesuffix(".").lower()
-        # RFC 7208 section 7.3: labels are dropped on the left until the name fits.
-        while len(expanded) > _LONGEST_NAME and "." in expanded:
-            expanded = expanded[expanded.index(".") + 1 :]
+        if len(expanded) > _LONGEST_NAME:
+            # RFC 7208 section 7.3: labels are dropped on the left until the name fits.
+            dot = expanded.find(".", len(expanded) - _LONGEST_NAME - 1)
+            return expanded[(dot if dot >= 0 else expanded.rfind(".")) + 1 :]
         return expanded
 
 

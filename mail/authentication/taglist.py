@@ -10,6 +10,8 @@ _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")
 # Neither VALCHAR nor white space; octets above 127 are allowed as the note in section 3.2 advises
 # (RFC 8616 uses them).
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# No list in use comes near: a bound on the work that one field can cause.
+_LONGEST = 64 * 1024
 _SPACES = b" \t\r\n"
 _SPACE = re.compile(rb"[ \t\r\n]+")
 
@@ -50,9 +52,11 @@ class Tag(NamedTuple):
 def parse_tag_list(text: bytes) -> dict[str, Tag]:
     """Parse a tag-list, in order. Names are case-sensitive.
 
-    Raises TagListError: a spec without "=", an empty spec before the end, a character that is
-    not allowed, or a name that occurs twice, which makes the whole list invalid.
+    Raises TagListError: more than 64 kB, a spec without "=", an empty spec before the end, a
+    character that is not allowed, or a name that occurs twice, which makes the list invalid.
     """
+    if len(text) > _LONGEST:
+        raise TagListError("it is too long")
     if _CONTROL.search(text):
         raise TagListError("it holds a control character")
     specs = text.split(b";")

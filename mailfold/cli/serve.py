@@ -13,6 +13,7 @@ import click
 from mailfold import roles
 from mailfold.cli.output import Failure
 from mailfold.demo import ADDRESS, prepare
+from mailfold.folders import make_folder
 from mailfold.process import GRACE
 from mailfold.settings import Settings, SettingsError, load
 from mailfold.supervisor import (
@@ -68,7 +69,7 @@ def demo(data: Path | None) -> None:
 def _load(data: Path | None) -> Settings:
     try:
         settings = load(data=data)
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(settings.data)
     except SettingsError as e:
         raise Failure(str(e)) from e
     except OSError as e:

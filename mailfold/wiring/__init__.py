@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
-from infra.limits.memory import MemoryLimits
-from infra.limits.none import NoLimits
 from infra.parts.files import FileParts
 from infra.ports import (
     Checkpoint,
     ContentStore,
     DeadLetters,
+    EngineDown,
     EventLog,
     Lag,
     Limits,
@@ -30,6 +30,7 @@ from infra.ports import (
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
+from mailfold.folders import make_folder
 from mailfold.settings import Settings, load
 from mailfold.wiring.engines import Base, Runner
 from projections.consumer import CHANNEL as VIEWS
@@ -38,9 +39,9 @@ from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
 from projections.mailbox.tables import FORMAT
-from projections.versions import Versions
+from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAILBOX_EVENTS
+from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
 
@@ -49,12 +50,16 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
-    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
+    from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
+
+
+class Incomplete(Exception):
+    """Files of the installation are missing; the text says which and what to do."""
 
 
 class House:
@@ -157,6 +162,9 @@ class House:
     @cached_property
     def limits(self) -> Limits:
         """Rate limits."""
+        from infra.limits.memory import MemoryLimits
+        from infra.limits.none import NoLimits
+
         s = self.settings
         if s.limits == "off":
             return NoLimits()
@@ -172,6 +180,13 @@ class House:
 
     # -- stages
 
+    @cached_property
+    def policy(self) -> CurrentPolicy:
+        """What the administrator decided about authentication. Raises SettingsError."""
+        from mailfold.policy import CurrentPolicy
+
+        return CurrentPolicy(self.settings, self.directory.hosted)
+
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
@@ -184,7 +199,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            auth_settings(s),
+            self.policy,
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -242,9 +257,16 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self.versions.live_file)
+        made = SqliteMailboxReader(self._live_file)
         self._closers.append(made.close)
         return made
+
+    def _live_file(self) -> Path:
+        try:
+            return self.versions.live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection."""
@@ -273,6 +295,7 @@ class House:
                 max_connections=s.limit_connections,
                 max_connections_per_network=s.limit_connections,
                 max_errors=s.limit_errors,
+                postmaster=s.postmaster,
                 max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
                 back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
             ),
@@ -323,12 +346,22 @@ class House:
         )
 
     def prepare(self) -> None:
-        """Make the folders and files of the installation that are not there."""
+        """Make the folders and files of the installation that are not there.
+
+        Raises Incomplete, EngineDown.
+        """
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.keys.secret()
+            make_folder(folder)
         self.engines.prepare()
+        # Keys are durable before the mail that they open, so that mail without keys has lost them;
+        # with new ones nobody could read it, and a restore would come too late for what is new.
+        if not s.keys_path.exists() and any(self.log.end(MAIL_RECEIVED).values()):
+            raise Incomplete(
+                f"{s.keys_path} is missing, without which no mail can be read: put it back from a"
+                " backup before you start mailfold"
+            )
+        self.keys.secret()
         self.directory.domains()
 
 
@@ -336,19 +369,11 @@ class House:
 def open_house(settings: Settings | None = None) -> Generator[House]:
     """Yield the ports of the installation that the settings name; close them at the end."""
     house = House(settings or load())
-    house.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(house.settings.data)
     try:
         yield house
     finally:
         house.close()
-
-
-def auth_settings(settings: Settings) -> AuthSettings:
-    """Return what the administrator decided about authentication."""
-    from mail.authentication.evaluate import AuthSettings
-
-    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
-    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

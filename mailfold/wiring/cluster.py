@@ -131,7 +131,7 @@ class Cluster:
     def received(self, mail_ids: Collection[str]) -> frozenset[str]:
         """Return those of `mail_ids` that were received. Raises EngineDown."""
         # Kafka has no index by key; the inbound stage has seen all but the very last.
-        return frozenset(self.content.get(list(mail_ids)))
+        return self.content.having(mail_ids)
 
     def prepare(self) -> None:
         """Make the file, and the topics."""

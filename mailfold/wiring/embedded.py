@@ -86,7 +86,7 @@ class Embedded:
 
     def received(self, mail_ids: Collection[str]) -> frozenset[str]:
         """Return those of `mail_ids` that were received. Raises EngineDown."""
-        return frozenset(i for i in mail_ids if self.log.find(MAIL_RECEIVED, i))
+        return self.log.having(MAIL_RECEIVED, mail_ids)
 
     def prepare(self) -> None:
         """Make the file."""

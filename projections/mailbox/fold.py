@@ -270,6 +270,8 @@ def _label_deleted(fold: Fold, event: e.LabelDeleted, _: None) -> None:
     if number is not None:
         label = fold.mailbox.labels[number]
         label.deleted = event.seq
+        # The past is listed by its identifier; the name is of no use to anybody any more.
+        label.name = ""
         label.changed = True
 
 

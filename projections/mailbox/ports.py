@@ -175,6 +175,14 @@ class MailboxReader(Protocol):
         """Return the mailbox of a message, visible or expunged; None when unknown or erased."""
         ...
 
+    def find_message_id(self, header: str) -> Sequence[tuple[str, str, str]]:
+        """Return (mailbox_id, message_id, mail_id) of each message with that Message-ID.
+
+        `header` is the field as it stands, angle brackets included; over all mailboxes, visible
+        and expunged messages, erased ones gone.
+        """
+        ...
+
     def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
         """Return system labels in their order, then the user's by name, and the head."""
         ...

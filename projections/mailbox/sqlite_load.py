@@ -18,12 +18,13 @@ _unpack_placements = msgspec.msgpack.Decoder(_Packed).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 _LABELS = (
-    "select number, id, made, deleted, name, color, total, unread, last_uid"
-    " from label where mailbox = ? order by number"
+    "select number, id, made, deleted, cast(coalesce(t.octets, x'') as text), color, total, unread,"
+    " last_uid, name from label left join text t on t.row = label.name"
+    " where mailbox = ? order by number"
 )
 _MESSAGE = (
-    "select row, mail_id, visible, thread_id, internal_date, size, flags, since, seq, placements"
-    " from message where id = ?"
+    "select row, mail_id, visible, thread_id, internal_date, size, flags, since, seq, placements,"
+    " text from message where id = ?"
 )
 
 
@@ -56,8 +57,9 @@ def load_mailbox(connection: apsw.Connection, mailbox_id: str) -> MailboxState:
     row, head, messages, unread, size, ahead = cast("tuple[int, int, int, int, int, int]", found)
     mailbox = MailboxState(mailbox_id, row, head, messages, unread, size, ahead)
     for columns in connection.execute(_LABELS, (mailbox.row,)):
-        label = Label(*cast("tuple[Any, ...]", columns))
-        label.changed = False
+        *plain, text = cast("tuple[Any, ...]", columns)
+        label = Label(*plain, changed=False, text=text)
+        label.stored_name = label.name
         mailbox.add(label)
     return mailbox
 
@@ -70,8 +72,9 @@ def load_messages(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, 
         found = execute(_MESSAGE, (to_bytes(message_id),)).fetchone()
         if found is None:
             continue
-        row, mail_id, visible, thread_id, date, size, flags, since, seq, packed = cast(
-            "tuple[int, bytes, int, bytes | None, int, int, str, int, int, bytes]", found
+        row, mail_id, visible, thread_id, date, size, flags, since, seq, packed, text = cast(
+            "tuple[int, bytes, int, bytes | None, int, int, str, int, int, bytes, int | None]",
+            found,
         )
         shown = tuple(flags.split())
         placements = unpack_placements(packed)
@@ -87,6 +90,7 @@ def load_messages(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, 
             since,
             seq,
             placements,
+            text_row=text,
             stored=Stored(
                 bool(visible), bool(visible) and SEEN not in shown, size, date, dict(placements)
             ),

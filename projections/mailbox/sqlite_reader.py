@@ -10,13 +10,15 @@ from typing import cast
 
 import apsw
 
+from projections.faults import engine_errors
+from projections.mailbox.header_hash import header_hash, header_of
 from projections.mailbox.paging import Place, Query, from_token, to_token
 from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
 from projections.mailbox.sqlite_list import Then, labels_at, list_messages
 from projections.mailbox.sqlite_load import load_mailbox, octets
 from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
 from projections.mailbox.state import Label, MailboxState
-from projections.mailbox.tables import connect, engine_errors, transaction
+from projections.mailbox.tables import connect, transaction
 from schemas.identity import from_bytes
 from schemas.labels import SYSTEM_LABELS
 
@@ -120,6 +122,23 @@ class SqliteMailboxReader:
                 (octets(message_id),),
             ).fetchone()
         return None if found is None else from_bytes(cast("bytes", found[0]))
+
+    def find_message_id(self, header: str) -> Sequence[tuple[str, str, str]]:
+        """Return (mailbox_id, message_id, mail_id) of each message with that Message-ID."""
+        with self._snapshot() as connection:
+            found = connection.execute(
+                "select b.id, m.id, m.mail_id, t.octets"
+                " from message m join mailbox b on b.row = m.mailbox join text t on t.row = m.text"
+                " where m.header_hash = ?"
+                " order by m.row",
+                (header_hash(header),),
+            ).fetchall()
+        rows = cast("list[tuple[bytes, bytes, bytes, bytes]]", found)
+        return [
+            (from_bytes(box), from_bytes(message), from_bytes(mail))
+            for box, message, mail, text in rows
+            if header_of(text) == header
+        ]
 
     def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
         """Return system labels in their order, then the user's by name, and the head."""

@@ -21,15 +21,15 @@ _TABLES: dict[str, tuple[str, str, str]] = {
     "mailbox": ("", "b.head, b.messages, b.unread, b.size, b.ahead", "mailbox b"),
     "label": (
         "x.number",
-        "x.id, x.made, x.deleted, x.color, x.total, x.unread, x.last_uid, x.name",
-        "label x join mailbox b on b.row = x.mailbox",
+        "x.id, x.made, x.deleted, x.color, x.total, x.unread, x.last_uid, cast(t.octets as text)",
+        "label x join mailbox b on b.row = x.mailbox left join text t on t.row = x.name",
     ),
     "message": (
         "x.id",
         "x.mail_id, x.visible, x.thread_id, x.internal_date, x.size, x.flags, x.since, x.seq,"
         " x.received_at, x.attachment_count, x.verdict, x.source, x.authenticated_id, x.scored_id,"
-        " x.placements, x.text",
-        "message x join mailbox b on b.row = x.mailbox",
+        " x.placements, x.header_hash, t.octets",
+        "message x join mailbox b on b.row = x.mailbox left join text t on t.row = x.text",
     ),
     "placed": (
         "x.label, x.id",
@@ -67,13 +67,13 @@ def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) 
     plain = [*map(_plain, columns[width:])]
     text = ""
     if table == "message":
-        *plain, _, _ = plain
-        packed, text_bytes = cast("tuple[bytes, bytes | None]", columns[-2:])
+        *plain, _, _, _ = plain
+        packed, hashed, opened = cast("tuple[bytes, int | None, bytes | None]", columns[-3:])
         placements: Any = _unpack(packed)
         plain.append(sorted(placements))
-        text = (text_bytes or b"").hex()
+        text = "" if opened is None else f"{opened.hex()} {hashed}"
     elif table == "label":
-        text = str(plain.pop())
+        text = str(plain.pop() or "")
     elif table == "feed":
         detail = cast("bytes | None", columns[-1])
         plain[-1] = None if detail is None else _unpack(detail)

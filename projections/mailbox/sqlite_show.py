@@ -19,8 +19,8 @@ from schemas.parts import Digest, Source, Verdict
 
 _MESSAGE = (
     "select id, mail_id, thread_id, internal_date, size, flags, since, seq, placements,"
-    " received_at, attachment_count, verdict, source, authenticated_id, scored_id, text"
-    " from message where row = ?"
+    " received_at, attachment_count, verdict, source, authenticated_id, scored_id, t.octets"
+    " from message left join text t on t.row = message.text where message.row = ?"
 )
 _MERGED = (
     "select into_id from merge where mailbox = ? and thread_id = ? and seq <= ?"

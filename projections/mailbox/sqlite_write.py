@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import apsw
 import msgspec
 
+from projections.mailbox.header_hash import hash_of
 from projections.mailbox.sqlite_load import pack_placements
 from projections.mailbox.state import NOT_STORED, Changes, Label, MailboxState, Message
 from projections.mailbox.tables import Value
@@ -23,21 +24,22 @@ _BLANK = (
     "update feed set occurred_at = null, event_id = null, detail = null, message = null"
     " where message = ?"
 )
+_WIPE = "update text set octets = zeroblob(length(octets)) where row = ?"
 _MAILBOX = (
     "insert into mailbox values (?,?,?,?,?,?,?) on conflict(row) do update set"
     " head = excluded.head, messages = excluded.messages, unread = excluded.unread,"
     " size = excluded.size, ahead = excluded.ahead"
 )
 _LABEL = "insert or replace into label values (?,?,?,?,?,?,?,?,?,?)"
-_NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_NEW = "insert into message values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _STATE = (
     "update message set visible = ?, thread_id = ?, flags = ?, since = ?, seq = ?, placements = ?"
     " where row = ?"
 )
 _FACTS = (
     "update message set mail_id = ?, internal_date = ?, size = ?, received_at = ?,"
-    " attachment_count = ?, verdict = ?, source = ?, authenticated_id = ?, scored_id = ?, text = ?"
-    " where row = ?"
+    " attachment_count = ?, verdict = ?, source = ?, authenticated_id = ?, scored_id = ?, text = ?,"
+    " header_hash = ? where row = ?"
 )
 _UNPLACE = "delete from placed where mailbox = ? and label = ? and internal_date = ? and id = ?"
 _PLACE = "insert or replace into placed values (?,?,?,?,?,?,?)"
@@ -47,10 +49,10 @@ def _id(identifier: str) -> bytes | None:
     return to_bytes(identifier) if identifier else None
 
 
-def _facts(message: Message) -> _Values:
+def _facts(message: Message, text: int | None) -> _Values:
     facts = message.facts
     if facts is None:
-        return (0, 0, "unknown", "unknown", None, None, None)
+        return (0, 0, "unknown", "unknown", None, None, None, None)
     return (
         facts.received_at,
         facts.attachment_count,
@@ -58,7 +60,8 @@ def _facts(message: Message) -> _Values:
         facts.source,
         _id(facts.authenticated_id),
         _id(facts.scored_id),
-        message.text or None,
+        text,
+        hash_of(message.text),
     )
 
 
@@ -69,7 +72,7 @@ def _label(mailbox: int, label: Label) -> _Values:
         label.label_id,
         label.made,
         label.deleted,
-        label.name,
+        label.text,
         label.color,
         label.total,
         label.unread,
@@ -95,6 +98,9 @@ class Writer:
         self._gone: list[_Values] = []
         self._merges: list[_Values] = []
         self._feed: list[_Values] = []
+        self._texts: list[_Values] = []
+        self._blanked: list[_Values] = []
+        self._next_text = self._next("text")
         self._next_message = self._next("message")
         self._next_mailbox = self._next("mailbox")
 
@@ -119,7 +125,12 @@ class Writer:
                 mailbox.ahead,
             )
         )
-        self._labels.extend(_label(box, x) for x in mailbox.labels.values() if x.changed)
+        for label in mailbox.labels.values():
+            if label.changed:
+                if label.name != label.stored_name:
+                    label.text = self._text(label.name.encode(), label.text)
+                    label.stored_name = label.name
+                self._labels.append(_label(box, label))
         self._erased.extend((box, m) for m in changes.erased if m.row is not None)
         for message in messages:
             self._message(box, message)
@@ -165,8 +176,21 @@ class Writer:
                     )
                 )
 
+    def _text(self, octets: bytes, before: int | None) -> int | None:
+        """Keep a text in place of another; return its row, None for an empty one."""
+        if before is not None:
+            self._blanked.append((before,))
+        if not octets:
+            return None
+        row = self._next_text
+        self._next_text += 1
+        self._texts.append((row, octets))
+        return row
+
     def _message(self, box: int, message: Message) -> None:
         identifier = to_bytes(message.message_id)
+        if message.facts is not None:
+            message.text_row = self._text(message.text, message.text_row)
         if message.row is None:
             message.row = self._next_message
             self._next_message += 1
@@ -184,7 +208,7 @@ class Writer:
                     message.since,
                     message.seq,
                     pack_placements(message.placements),
-                    *_facts(message),
+                    *_facts(message, message.text_row),
                 )
             )
         elif message.changed:
@@ -205,7 +229,7 @@ class Writer:
                         to_bytes(message.mail_id),
                         message.internal_date,
                         message.size,
-                        *_facts(message),
+                        *_facts(message, message.text_row),
                         message.row,
                     )
                 )
@@ -235,6 +259,8 @@ class Writer:
         for box, message in self._erased:
             self._erase(box, message)
         many = self._connection.executemany
+        many("insert into text values (?,?)", self._texts)
+        many(_WIPE, self._blanked)
         many(_MAILBOX, self._mailboxes)
         many(_LABEL, self._labels)
         many(_NEW, self._new)
@@ -255,6 +281,7 @@ class Writer:
         for number in stored.placements:
             execute(_UNPLACE, (box, number, stored.internal_date, identifier))
         execute(_FORGET, (box, stored.internal_date, identifier))
+        execute(_WIPE, (message.text_row,))
         execute("delete from past_state where message = ?", (message.row,))
         execute(_BLANK, (message.row,))
         execute("delete from message where row = ?", (message.row,))

@@ -36,6 +36,9 @@ class Label:
     unread: int = 0
     last_uid: int = 0
     changed: bool = True
+    text: int | None = None
+    """The store's own key of `stored_name`, None while it has none."""
+    stored_name: str = ""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,8 @@ class Message:
     """What the message is, when it was told in this batch."""
     text: bytes = b""
     """With `facts`: the Digest, packed; empty when its key is destroyed."""
+    text_row: int | None = None
+    """The store's own key of the text that it holds, None while it has none."""
     erased: bool = False
     changed: bool = False
     stored: Stored | None = None

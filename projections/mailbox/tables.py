@@ -8,12 +8,10 @@ from pathlib import Path
 
 import apsw
 
-from infra.ports import EngineDown
-
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 1
+FORMAT = 3
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -23,6 +21,14 @@ _TABLES = """
 create table position(
   partition integer primary key,
   offset integer not null
+);
+
+-- What was under a seal. SQLite leaves copies of rows that it moves from page to page, which
+-- secure_delete does not clear. Rows here never move: they are appended in ascending order, never
+-- deleted, and overwritten where they stand with zeros of their own length.
+create table text(
+  row integer primary key,
+  octets blob not null
 );
 
 create table mailbox(
@@ -41,7 +47,7 @@ create table label(
   id text not null,
   made integer not null,
   deleted integer,
-  name text not null,
+  name integer,
   color text not null,
   total integer not null,
   unread integer not null,
@@ -69,8 +75,11 @@ create table message(
   source text not null,
   authenticated_id blob,
   scored_id blob,
-  text blob
+  text integer,
+  header_hash integer
 );
+
+create index message_of_header on message(header_hash) where header_hash is not null;
 
 -- What is listed now, in the order it is listed.
 create table placed(
@@ -168,25 +177,6 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     return connection
 
 
-_DOWN = (
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.IOError,
-    apsw.FullError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-)
-
-
-@contextmanager
-def engine_errors(path: Path) -> Generator[None]:
-    """Raise EngineDown for what may pass by itself; any other error is one of ours."""
-    try:
-        yield
-    except _DOWN as e:
-        raise EngineDown(f"{path.name}: {type(e).__name__}") from e
-
-
 @contextmanager
 def transaction(connection: apsw.Connection, kind: str = "immediate") -> Generator[None]:
     """Run the block in a transaction (immediate, deferred); any exception rolls it back."""
@@ -194,6 +184,8 @@ def transaction(connection: apsw.Connection, kind: str = "immediate") -> Generat
     try:
         yield
     except BaseException:
-        connection.execute("rollback")
+        # A full disk or a failed write has made SQLite roll back by itself.
+        if not connection.get_autocommit():
+            connection.execute("rollback")
         raise
     connection.execute("commit")

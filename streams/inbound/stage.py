@@ -24,6 +24,7 @@ from infra.ports import (
     Random,
     Record,
 )
+from mail.authentication.homographs import Suspicion
 from mail.authentication.resolution import Judged
 from mail.message import MessageDigest, digest
 from mail.segments import SkeletonError, join
@@ -104,13 +105,21 @@ class InboundStage:
         self._random = random
 
     def plan(self, batch: Sequence[Record]) -> InboundPlan:
-        """Read and judge a batch. Raises Poison for a mail whose record, key or part fails."""
+        """Read and judge a batch. Raises Poison for a mail whose record, key or part fails.
+
+        A mail that is erased by now is passed over: its key is destroyed and not lost.
+        """
         received = [_decoded(r) for r in batch]
         known = self._content.get([r.mail_id for r in received])
+        unknown = [r.mail_id for r in received if r.mail_id not in known]
+        keys = self._keys.get(unknown)
+        erased = self._keys.destroyed([i for i in unknown if i not in keys])
         fresh = [
-            (record, r) for record, r in zip(batch, received, strict=True) if r.mail_id not in known
+            (record, r)
+            for record, r in zip(batch, received, strict=True)
+            if r.mail_id not in known and r.mail_id not in erased
         ]
-        keys = self._keys.get([r.mail_id for _, r in fresh])
+        received = [r for r in received if r.mail_id not in erased]
         incoming = [self._open(record, r, keys.get(r.mail_id)) for record, r in fresh]
         judged, contents = self._judged(incoming)
         return InboundPlan(received, {**known, **contents}, judged)
@@ -159,7 +168,7 @@ class InboundStage:
             read = digest(m.raw)
             verdict = found.get(m.received.mail_id)
             authenticated, as_kept = self._authenticated(m, verdict)
-            scored = self._scored(m, read)
+            scored = self._scored(m, read, verdict.verdict.suspicions if verdict else ())
             judged[m.received.mail_id] = Judgement(authenticated, scored)
             contents[m.received.mail_id] = Content(
                 received=m.record,
@@ -217,9 +226,11 @@ class InboundStage:
             return msgspec.structs.replace(record, unreadable=True)
         return msgspec.structs.replace(record, trace=trace)
 
-    def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
+    def _scored(
+        self, mail: Incoming, read: MessageDigest, suspicions: Sequence[Suspicion]
+    ) -> Scored:
         try:
-            found = score.score(facts_of(mail.raw, read))
+            found = score.score(facts_of(mail.raw, read, suspicions))
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)

@@ -158,6 +158,9 @@ def _teach(command: c.Teach, ordinal: int, row: Message, pen: Pen) -> None:
 
 
 def _expunge(ws: WorkingSet, command: c.Expunge, ordinal: int, row: Message, pen: Pen) -> None:
+    if command.label and row.labels.get(command.label) != command.uid:
+        pen.refuse("not-due", row.message_id)
+        return
     pen.write(
         e.Expunged(
             **pen.head(e.Expunged, ordinal),

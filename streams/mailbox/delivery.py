@@ -14,7 +14,7 @@ from schemas.parts import Digest, LabelledBy, Placement, Source, Verdict
 from streams.mailbox.clues import Clues
 from streams.mailbox.draft import Pen
 from streams.mailbox.labelling import MOST_FLAGS, at_delivery, flags_are_wrong, ordered
-from streams.mailbox.needs import Mail, Prepared
+from streams.mailbox.needs import ERASED, Mail, Prepared
 from streams.mailbox.rows import Message, Origin, retry_key
 from streams.mailbox.threading import Found, thread_of
 from streams.mailbox.working_set import WorkingSet
@@ -36,6 +36,10 @@ def deliver(ws: WorkingSet, command: c.Deliver, prepared: Prepared, pen: Pen) ->
     """Put a mail into the mailbox, once. Raises Poison when its content is not to be had."""
     message_id = prepared.message_id
     if ws.messages[message_id] is not None:
+        return
+    if prepared.missing == ERASED:
+        # A command that comes again after its mail has gone everywhere.
+        pen.refuse(ERASED)
         return
     original = _retried(ws, command)
     if original is not None:

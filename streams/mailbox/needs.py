@@ -52,6 +52,9 @@ class Prepared:
 
 NOTHING = Prepared()
 
+ERASED = "erased"
+"""Why a mail is not here whose key was destroyed."""
+
 
 def is_identifier(text: str) -> bool:
     """Whether `text` is an identifier in the one form that is used for keys."""

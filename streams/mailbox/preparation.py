@@ -16,7 +16,7 @@ from schemas.parts import Digest, FilterSecret, LabelSecret
 from schemas.seal import SealError, unseal
 from streams.mailbox.clues import Print, bare_clues, clues_of
 from streams.mailbox.definitions import name_print
-from streams.mailbox.needs import NOTHING, Mail, Prepared
+from streams.mailbox.needs import ERASED, NOTHING, Mail, Prepared
 
 S = TypeVar("S", LabelSecret, FilterSecret)
 
@@ -54,8 +54,12 @@ class Desk:
             return
         contents = self._content.get(new)
         keys = self._keys.get([*new, *mailbox_ids])
+        destroyed = self._keys.destroyed([m for m in new if m not in keys])
         for mail_id in new:
-            self._opened[mail_id] = self._open(mail_id, contents, keys)
+            if mail_id in destroyed:
+                self._opened[mail_id] = _Opened(missing=ERASED)
+            else:
+                self._opened[mail_id] = self._open(mail_id, contents, keys)
         self._mailbox_keys.update({m: keys[m] for m in mailbox_ids if m in keys})
 
     def mail(self, mailbox_id: str, mail_id: str) -> tuple[Mail | None, str]:

@@ -280,3 +280,15 @@ def test_a_tag_that_only_looks_like_the_domain_is_not_it() -> None:
     judged = judge(raw, ZONE)
     assert judged.verdict.dkim[0].domain == "evil.test"
     assert judged.verdict.dkim[0].result != "pass"
+
+
+def test_a_from_that_is_too_long_to_be_read_is_no_pass() -> None:
+    value = b"x@evil.test, " * 6000 + b"ceo@bank.test"
+    raw = PLAIN.replace(b"Ann <ann@example.com>", value)
+    assert judge(signed(raw, "evil.test"), ZONE).verdict.dmarc.result != "pass"
+
+
+def test_a_signature_that_is_too_long_to_be_read_is_none() -> None:
+    names = b"h=" + b"x:" * 40_000 + b"from"
+    judged = judge(signed(PLAIN, "example.com").replace(b"h=from", names), ZONE)
+    assert _dkim(judged) == ("permerror", Reason.DKIM_SYNTAX)

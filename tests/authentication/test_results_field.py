@@ -65,7 +65,20 @@ def test_a_payload_is_read(text: str, expected: AuthResults) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ";", "a.test x; none", "a.test; spf", 'a.test; spf="', "a.test (", "a.test )", "a 1 2; x"],
+    [
+        "",
+        ";",
+        "a.test x; none",
+        "a.test; spf",
+        'a.test; spf="',
+        "a.test (",
+        "a.test )",
+        "a 1 2; x",
+        'a.test; spf=""',
+        'a.test; ""=pass',
+        '""; none',
+        "a; s_f=x",
+    ],
 )
 def test_a_payload_that_is_malformed_is_refused(text: str) -> None:
     with pytest.raises(ResultsError):

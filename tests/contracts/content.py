@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from infra.ports import Content, ContentStore, Record
+from schemas.identity import derived
 
 Receive = Callable[[int], Record]
 
@@ -41,6 +42,13 @@ class ContentStoreContract:
         one, two = receive(1), receive(2)
         contents.put({one.key: content(one)})
         assert set(contents.get([two.key, one.key])) == {one.key}
+
+    def test_it_says_which_of_many_it_has(self, contents: ContentStore, receive: Receive) -> None:
+        one, two = receive(1), receive(2)
+        contents.put({one.key: content(one), two.key: content(two)})
+        never = [derived(str(n)) for n in range(1_200)]
+        assert contents.having([*never, two.key, one.key]) == {one.key, two.key}
+        assert contents.having([]) == frozenset()
 
     def test_the_first_put_counts(self, contents: ContentStore, receive: Receive) -> None:
         one, two = receive(1), receive(2)

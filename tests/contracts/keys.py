@@ -83,12 +83,26 @@ class KeyStoreContract:
         keys.destroy([name(1)])
         assert keys.get([name(1)]) == {}
 
-    def test_after_a_destroyed_key_there_can_be_a_new_one(self, keys: KeyStore) -> None:
+    def test_after_a_destroyed_key_there_is_never_another(self, keys: KeyStore) -> None:
         keys.put({name(1): key(1), name(2): key(2)})
         keys.destroy([name(1), name(2)])
-        keys.put({name(2): key(5)})
-        assert keys.ensure([name(1)])[name(1)] != key(1)
-        assert keys.get([name(2)]) == {name(2): key(5)}
+        for again in (key(2), key(5)):
+            with pytest.raises(KeyTaken) as refused:
+                keys.put({name(2): again, name(3): key(3)})
+            assert refused.value.identifiers == (name(2),)
+        assert set(keys.ensure([name(1), name(3)])) == {name(3)}
+        assert set(keys.get([name(n) for n in range(5)])) == {name(3)}
+
+    def test_a_destroyed_key_is_told_from_one_that_never_was(
+        self, keys: KeyStore, reopen: Callable[[], KeyStore]
+    ) -> None:
+        keys.put({name(1): key(1), name(2): key(2)})
+        keys.destroy([name(1), name(3)])
+        for store in (keys, reopen()):
+            assert store.destroyed([name(n) for n in range(5)]) == {name(1), name(3)}
+        assert keys.destroyed([]) == frozenset()
+        # What was destroyed before it was made is never made.
+        assert keys.ensure([name(3)]) == {}
 
     def test_keys_are_there_for_another(
         self, keys: KeyStore, reopen: Callable[[], KeyStore]

@@ -267,6 +267,20 @@ class EventLogContract:
     def test_a_group_that_never_was_here_is_at_the_start(self, log: EventLog) -> None:
         assert all(o == 0 for o in log.committed("nobody", MAIL_RECEIVED).values())
 
+    def test_what_is_trimmed_is_gone_and_the_rest_stays(self, log: EventLog) -> None:
+        key = derived("mailbox")
+        log.append([output(MAILBOX_COMMANDS, key, n) for n in range(5)])
+        third = read(log, MAILBOX_COMMANDS, 5)[2]
+        log.trim(MAILBOX_COMMANDS, {third.partition: third.offset})
+        assert log.begin(MAILBOX_COMMANDS)[third.partition] == third.offset
+        left = read_rest(log, MAILBOX_COMMANDS, log.begin(MAILBOX_COMMANDS))
+        assert [r.value for r in left] == [b"value 2", b"value 3", b"value 4"]
+
+    def test_trimming_below_what_is_kept_does_nothing(self, log: EventLog) -> None:
+        begin = log.begin(MAILBOX_COMMANDS)
+        log.trim(MAILBOX_COMMANDS, begin)
+        assert log.begin(MAILBOX_COMMANDS) == begin
+
 
 class Stop(Exception):
     """Raised by a test within a transaction."""
@@ -293,6 +307,12 @@ class TransactionalLogContract(EventLogContract):
             tx.commit_position("group", MAIL_RECEIVED, {0: 7})
         assert len(read_rest(log, MAILBOX_COMMANDS, {})) == 1
         assert log.committed("group", MAIL_RECEIVED) == {0: 7}
+
+    def test_it_says_which_of_many_mails_it_has(self, log: TransactionalLog) -> None:
+        log.append([output(MAIL_RECEIVED, mail_id(n), n) for n in (1, 2, 2)])
+        asked = [mail_id(n) for n in range(1_200)]
+        assert log.having(MAIL_RECEIVED, asked) == {mail_id(1), mail_id(2)}
+        assert log.having(MAIL_RECEIVED, []) == frozenset()
 
     def test_a_transaction_that_fails_leaves_nothing(self, log: TransactionalLog) -> None:
         with undone(log) as tx:

@@ -307,6 +307,32 @@ class ProjectionContract:
             with pytest.raises(BadPageToken):
                 made.reader.list(here, labels=[ALL], page_token=garbled)
 
+    def test_a_message_is_found_by_its_message_id_until_it_is_erased(
+        self, store: MakeStore
+    ) -> None:
+        history = Histories(43, mailboxes=2)
+        made = store(keys_of(history))
+        feed(made, as_records(history.events(400)))
+        states = set[str]()
+        for box in history.boxes:
+            for m in box.messages:
+                found = made.reader.find_message_id(m.digest.message_id_header)
+                wanted = [] if m.state == "erased" else [(box.mailbox_id, m.message_id, m.mail_id)]
+                assert list(found) == wanted
+                states.add(m.state)
+        assert states == {"live", "expunged", "erased"}
+
+    def test_all_messages_with_the_same_message_id_are_found(self, store: MakeStore) -> None:
+        history = Histories(43, mailboxes=2)
+        history.message_id_header = "<same@example.test>"
+        made = store(keys_of(history))
+        feed(made, as_records(history.events(60)))
+        found = made.reader.find_message_id("<same@example.test>")
+        assert {message_id for _, message_id, _ in found} == {
+            m.message_id for box in history.boxes for m in box.messages if m.state != "erased"
+        }
+        assert made.reader.find_message_id("same@example.test") == []
+
     def test_what_nobody_has_is_empty_and_no_error(self, store: MakeStore) -> None:
         reader = store(FakeKeys()).reader
         for name in ("00000000-0000-5000-8000-000000000000", "nonsense", ""):

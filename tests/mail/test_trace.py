@@ -185,9 +185,10 @@ def test_a_leading_continuation_line_does_not_join_our_field() -> None:
     assert split_header(shown).first(b"received") == b" x"
 
 
-def test_a_message_without_header_stays_all_body() -> None:
-    shown = as_shown(b"Hello there\r\n", TRACE, "mx.example.org")
-    assert shown[split_header(shown).body :] == b"Hello there\r\n"
+@pytest.mark.parametrize("raw", [b"Hello there\r\n", b"Hello\r\n\r\nthere\r\n", b"\r\nx", b""])
+def test_a_message_without_header_stays_all_body(raw: bytes) -> None:
+    shown = as_shown(raw, TRACE, "mx.example.org")
+    assert shown[split_header(shown).body :] == raw.removeprefix(b"\r\n")
 
 
 def test_internationalised_names_are_compared_as_a_labels() -> None:

@@ -108,7 +108,7 @@ def projection(house: House, name: str) -> tuple[bool, str]:
 
     Raises NeedsRebuild, Unreadable, EngineDown, whose advice is the finding.
     """
-    versions = house.versions_of(name)
+    versions = house.versions[name]
     live = versions.live()
     view = versions.open(live)
     try:

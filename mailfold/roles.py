@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from mailfold.process import GRACE, Stop, run_async
+from mailfold.process import GRACE, Stop, run_async, side_by_side
 from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
 from projections.rebuild import Progress, rebuild
 from projections.versions import NeedsRebuild, Versions
-from streams.topology import MAILBOX, MAILBOX_VIEW, SEARCH
+from streams.topology import MAILBOX, PROJECTIONS, SEARCH, ProjectionNode
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
     "mx": (Role("mx", ("smtp",)),),
-    "streams": (Role("inbound"), Role("mailbox")),
+    "streams": (Role("inbound"), Role("mailbox"), Role("lifecycle")),
+    # Taking text apart is work for the processor: beside another fold it would hold that up.
     "projections": (Role("views"), Role("search")),
     "api": (Role("api", ("http",)),),
 }
 """The processes of each role of `serve --role`."""
 
 ROLES: tuple[str, ...] = tuple(PROCESSES)
+
+_SHARED = tuple(role.name for role in PROCESSES["streams"])
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ def is_single(process: str, settings: Settings) -> bool:
 
     On Kafka the partitions are shared out, so stages may run in several workers.
     """
-    return settings.profile == "embedded" or process not in ("inbound", "mailbox")
+    return settings.profile == "embedded" or process not in _SHARED
 
 
 def run(process: str, inherited: Inherited) -> None:
@@ -69,14 +73,14 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
     return main
 
 
-def _projection(name: str) -> Callable[[House, Inherited], None]:
+def _projections(nodes: Sequence[ProjectionNode]) -> Callable[[House, Inherited], None]:
     def main(house: House, inherited: Inherited) -> None:
         stop = Stop(inherited)
-        if not _current(house, house.versions_of(name), inherited, stop):
+        if not all(_current(house, house.versions[n.name], inherited, stop) for n in nodes):
             return
-        consumer = house.projection_consumer(name)
+        consumers = [house.projection_consumer(node.name) for node in nodes]
         inherited.ready()
-        consumer.run(stop, stop.wait)
+        side_by_side([partial(c.run, stop, stop.wait) for c in consumers], stop.set)
 
     return main
 
@@ -129,7 +133,8 @@ _MAINS: dict[str, Callable[[House, Inherited], None]] = {
     "mx": _mx,
     "inbound": _stage("inbound"),
     "mailbox": _stage("mailbox"),
-    "views": _projection(MAILBOX_VIEW.name),
-    "search": _projection(SEARCH.name),
+    "lifecycle": _stage("lifecycle"),
+    "views": _projections([node for node in PROJECTIONS if node != SEARCH]),
+    "search": _projections([SEARCH]),
     "api": _api,
 }

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
 from infra.parts.files import FileParts
+from infra.parts.garbage import FileGarbage
 from infra.ports import (
     Checkpoint,
     ContentStore,
@@ -31,19 +32,30 @@ from infra.ports import (
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
+from mailfold.room import MailboxRoom
 from mailfold.settings import Settings, load
-from mailfold.wiring.engines import Base, Runner
-from projections.consumer import CHANNEL as VIEWS
+from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.views import VIEWS, Sources
+from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
 from projections.mailbox.ports import MailboxReader
-from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
-from projections.mailbox.tables import FORMAT
+from projections.search.letters import Letters
+from projections.search.ports import SearchReader
+from projections.search.sqlite_reader import SqliteSearchReader
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
+from schemas.topics import MAIL_RECEIVED
 from streams.stage import Stage
-from streams.topology import INBOUND, MAILBOX, MAILBOX_VIEW, SEARCH
+from streams.topology import (
+    INBOUND,
+    LIFECYCLE,
+    MAILBOX,
+    MAILBOX_VIEW,
+    PROJECTIONS,
+    SEARCH,
+    ProjectionNode,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,9 +66,8 @@ if TYPE_CHECKING:
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
-    from projections.search.letters import Letters
-    from projections.search.ports import SearchReader
     from streams.inbound.stage import InboundStage
+    from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
 
 
@@ -134,6 +145,13 @@ class House:
     def parts(self) -> FileParts:
         """Large parts."""
         return FileParts(self.settings.parts_path, self.engines.references)
+
+    @cached_property
+    def garbage(self) -> FileGarbage:
+        """Large parts that no mail needs."""
+        return FileGarbage(
+            self.parts, self.engines.references, self.settings.parts_grace, self.checkpoint
+        )
 
     @property
     def dead(self) -> DeadLetters:
@@ -228,83 +246,104 @@ class House:
             random=self.random,
         )
 
+    def lifecycle(self) -> LifecycleStage:
+        """Return the lifecycle stage."""
+        from streams.lifecycle.periods import DAY, Periods
+        from streams.lifecycle.stage import LifecycleStage
+
+        s = self.settings
+        periods = Periods(
+            trash=int(s.trash_days * DAY),
+            spam=int(s.spam_days * DAY),
+            undelete=int(s.undelete_days * DAY),
+        )
+        return LifecycleStage(
+            state=self.engines.lifecycle_state,
+            timers=self.engines.timers,
+            keys=self.keys,
+            content=self.content,
+            garbage=self.garbage,
+            clock=self.clock,
+            periods=periods,
+        )
+
     def stage(self, name: str) -> Stage[Any]:
         """Return the stage called `name` in the topology. Raises KeyError."""
         made: dict[str, Callable[[], Stage[Any]]] = {
             INBOUND.name: self.inbound,
             MAILBOX.name: self.mailbox,
+            LIFECYCLE.name: self.lifecycle,
         }
         return made[name]()
 
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage. Raises KeyError, SettingsError."""
+        if name == LIFECYCLE.name:
+            return self.stepping(name)
         return self.engines.runner(self.stage(name))
+
+    def stepping(self, name: str) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
+
+        With the lifecycle stage go timers and garbage.
+        """
+        inner = self.engines.stepping(self.stage(name))
+        if name != LIFECYCLE.name:
+            return inner
+        from streams.runners.timed import TimedRunner
+
+        return TimedRunner(
+            inner, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
+        )
 
     # -- projections
 
     @cached_property
-    def versions(self) -> Versions:
-        """Versions of the mailbox projection."""
-        made = Versions(
-            self.settings.views_path / "mailbox.db",
-            "mailbox",
-            MAILBOX_EVENTS,
-            FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
+    def versions(self) -> Mapping[str, Versions]:
+        """Versions of each projection, by name."""
+        made = {node.name: self._versions(node) for node in PROJECTIONS}
+        self._closers.extend(v.close for v in made.values())
+        return made
+
+    def _versions(self, node: ProjectionNode) -> Versions:
+        view = VIEWS[node.name]
+        return Versions(
+            self.settings.views_path / f"{node.name}.db",
+            node.name,
+            node.source,
+            view.format,
+            lambda path: view.make(path, Sources(self.keys, lambda: self.letters, self.checkpoint)),
             self.clock,
         )
-        self._closers.append(made.close)
-        return made
 
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(_live_file(self.versions))
+        made = SqliteMailboxReader(_live_file(self.versions[MAILBOX_VIEW.name]))
         self._closers.append(made.close)
         return made
 
     @cached_property
-    def _letters(self) -> Letters:
-        from mailfold.wiring.search import letters
-
-        return letters(self.content, self.keys, self.parts, self.fingerprint)
-
-    @cached_property
-    def search_versions(self) -> Versions:
-        """Versions of the search projection."""
-        from mailfold.wiring.search import versions
-
-        folder = self.settings.views_path
-        made = versions(folder, self.keys, self._letters, self.checkpoint, self.clock)
-        self._closers.append(made.close)
-        return made
+    def letters(self) -> Letters:
+        """Opens the mails that are searched."""
+        return Letters(self.content, self.keys, self.parts, self.fingerprint)
 
     @cached_property
     def search(self) -> SearchReader:
         """Searches mailboxes."""
-        from mailfold.wiring.search import reader
-
-        made = reader(_live_file(self.search_versions), self._letters, self.clock)
+        live = _live_file(self.versions[SEARCH.name])
+        made = SqliteSearchReader(live, self.letters, self.clock)
         self._closers.append(made.close)
         return made
-
-    def versions_of(self, name: str) -> Versions:
-        """Return the versions of a projection of the topology. Raises KeyError."""
-        made: Mapping[str, Callable[[], Versions]] = {
-            MAILBOX_VIEW.name: lambda: self.versions,
-            SEARCH.name: lambda: self.search_versions,
-        }
-        return made[name]()
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection. Raises KeyError."""
         return Consumer(
             self.log,
-            self.versions_of(name),
+            self.versions[name],
             self.wake,
             checkpoint=self.checkpoint,
-            # `mailfold erase` does not wait for it, but scrubs by itself.
-            between_scrubs=3600.0 if name == SEARCH.name else 0.0,
+            between_scrubs=VIEWS[name].between_scrubs,
         )
 
     # -- doors and readers
@@ -340,6 +379,7 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
+            room=MailboxRoom(self.directory, self.reader),
         )
 
     def _tls(self) -> ssl.SSLContext:
@@ -368,7 +408,7 @@ class House:
                 parts=self.parts,
                 fingerprint=self.fingerprint,
                 wake=self.wake,
-                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
                 limits=self.limits,
                 lag=self.lag,
                 clock=self.clock,

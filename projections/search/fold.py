@@ -11,11 +11,14 @@ from typing import Any
 
 from projections.ports import OutOfOrder
 from projections.search.state import (
+    ATTACHMENT,
     ATTACHMENT_BIT,
     LABEL_BITS,
     SEEN_BIT,
+    STARRED,
     STARRED_BIT,
     SYSTEM_NUMBERS,
+    UNREAD,
     Doc,
     Facts,
     Label,
@@ -47,6 +50,10 @@ class Fold:
         self.names = names
         self.removed: list[Doc] = []
         """Documents that the store has and that go."""
+        if mailbox.row is None:
+            # With the mailbox, and not at first use: a batch may hold both ends of a message.
+            for number in (UNREAD, STARRED, ATTACHMENT):
+                mailbox.add(Label(number, ""))
 
     def apply(self, events: Iterable[e.MailboxEvent]) -> None:
         """Fold events in order; those up to the head change nothing. Raises OutOfOrder."""
@@ -94,10 +101,7 @@ class Fold:
         new = set[int]() if after is None else after.sets()
         for numbers, change in ((old - new, -1), (new - old, 1)):
             for number in numbers:
-                label = mailbox.labels.get(number)
-                if label is None:
-                    label = Label(number, "")
-                    mailbox.labels[number] = label
+                label = mailbox.labels[number]
                 label.total += change
                 label.changed = True
 
@@ -161,6 +165,8 @@ def _deleted(fold: Fold, event: e.LabelDeleted) -> None:
     number = fold.mailbox.numbers.pop(event.label_id, None)
     if number is not None:
         label = fold.mailbox.labels[number]
+        # No query asks for it any more.
+        label.name = ""
         label.deleted = label.changed = True
 
 

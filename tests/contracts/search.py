@@ -170,6 +170,18 @@ class SearchContract:
         difference = compare(live.projection, rebuilt.projection)
         assert difference is None, str(difference)
 
+    def test_what_came_and_went_within_one_batch_leaves_the_same_rows(
+        self, store: MakeStore
+    ) -> None:
+        box = Letterbox()
+        one = box.deliver(mail("one"), flags=[FLAGGED])
+        box.erase(one)
+        whole, cut = store(box.stores), store(box.stores)
+        feed(whole, box.records())
+        feed(cut, box.records(), lambda: 1)
+        difference = compare(whole.projection, cut.projection)
+        assert difference is None, str(difference)
+
     def test_a_seq_that_is_skipped_stops_the_fold(self, store: MakeStore) -> None:
         box = Letterbox()
         box.deliver(mail("one"))

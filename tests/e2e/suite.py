@@ -203,6 +203,34 @@ class EndToEnd:
             assert all(m["id"] != ident for m in messages(api))
             assert any(m["id"] == ident for m in messages(api, at=then))
 
+    def test_a_mail_is_found_by_a_word_of_its_text(self, system: System) -> None:
+        word = f"w{uuid.uuid4().hex[:12]}"
+        system.send(
+            mail(subject := fresh(), f"Before it {word.upper()}, and after.\r\n"), [ANN, BOB]
+        )
+        with system.api(ANN) as api:
+            found = listed(api, subject, q=f"{word} from:you@sender.example is:unread")
+            assert found["snippetParts"] == ["Before it ", word.upper(), ", and after."]
+            assert [m["id"] for m in messages(api, q=word[:9] + "*")] == [found["id"]]
+            api.post(f"/messages/{found['id']}/modify", json={"isRead": True})
+            head = api.get("/mailboxes/me").json()["seq"]
+            assert messages(api, q=f"{word} is:unread", minSeq=head) == []
+            answer = api.get("/mailboxes/me/messages", params={"q": "a OR"})
+            assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+        printed = system.run("search", ANN, f"body:{word}", "--json").stdout
+        assert [json.loads(line)["id"] for line in printed.splitlines()] == [found["id"]]
+
+    def test_search_equals_a_fold_of_the_log_and_is_the_same_when_rebuilt(
+        self, system: System
+    ) -> None:
+        assert "equals" in system.run("projection", "verify", "search").stdout
+        with system.api(ANN) as api:
+            before = messages(api, q="-nothing in:anywhere", maxResults=500)
+            assert before
+            system.run("projection", "rebuild", "search")
+            assert messages(api, q="-nothing in:anywhere", maxResults=500) == before
+        assert "equals" in system.run("projection", "verify", "search").stdout
+
     def test_the_projection_equals_a_fold_of_the_log(self, system: System) -> None:
         done = system.run("projection", "verify", "mailbox")
         assert "equals" in done.stdout

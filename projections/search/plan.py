@@ -7,6 +7,7 @@ against. So a match is found by walking one list from its newest end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -32,6 +33,7 @@ from projections.search.tables import (
     first_row,
     mailbox_token,
     message_id_token,
+    words_of,
 )
 from projections.search.tokens import pattern
 from projections.search.tree import (
@@ -56,11 +58,28 @@ from schemas.labels import ALL, SPAM, TRASH
 _FTS = dict(zip(COLUMNS, FTS_COLUMNS, strict=True))
 _DAY = 86_400_000_000
 _BITS = {SYSTEM_NUMBERS[label]: bit for label, bit in LABEL_BITS.items()}
-_MATCHED = "d.row in (select w.rowid from words w where words match ?)"
+NEVER, ALWAYS = "0", "1"
+_MATCHED = re.compile(r"\{(:\w+)\}")
 
-Condition = tuple[str, list[Value]]
-NEVER: Condition = ("0", [])
-ALWAYS: Condition = ("1", [])
+
+def within(condition: str, shards: Sequence[int]) -> str:
+    """Return a condition with the tables put in that its words are looked for in."""
+
+    def matched(m: re.Match[str]) -> str:
+        parts = [
+            " union all ".join(
+                f"select rowid from {words_of(n)} where {words_of(n)} match {m[1]}"
+                for n in shards[start : start + _MOST_PARTS]
+            )
+            for start in range(0, len(shards), _MOST_PARTS)
+        ]
+        return " or ".join(f"d.row in ({part})" for part in parts) or NEVER
+
+    return _MATCHED.sub(lambda m: f"({matched(m)})", condition)
+
+
+_MOST_PARTS = 400
+"""SQLite takes 500 parts of a compound select."""
 
 
 @dataclass(slots=True)
@@ -73,7 +92,15 @@ class Plan:
     high: int = LAST_ROW
     sets: list[int] = field(default_factory=list[int])
     """Sets that every match is in: each may be walked in place of the documents."""
-    conditions: list[Condition] = field(default_factory=list[Condition])
+    conditions: list[str] = field(default_factory=list[str])
+    """SQL over `d`; {:name} stands for being among what an FTS5 expression matches."""
+    values: dict[str, Value] = field(default_factory=dict[str, Value])
+    """What the names in the conditions stand for."""
+
+    @property
+    def of_words(self) -> bool:
+        """Whether the answer depends on the tables of words."""
+        return self.match is not None or any("{" in c for c in self.conditions)
 
 
 class Planner:
@@ -84,12 +111,19 @@ class Planner:
         self._mailbox = mailbox
         self._find = find_labels
         self._now = now
+        self._values: dict[str, Value] = {}
+
+    def _name(self, value: Value) -> str:
+        name = f"v{len(self._values)}"
+        self._values[name] = value
+        return f":{name}"
 
     def plan(
         self, node: Node, labels: Sequence[int | None] = (), *, include_spam: bool = False
     ) -> Plan:
         """Return the plan for a query within labels, None among them for one that is not there."""
-        plan = Plan()
+        self._values = {}
+        plan = Plan(values=self._values)
         words: list[Node] = []
         for child in node.children if isinstance(node, And) else (node,):
             if _of_words(child):
@@ -106,7 +140,7 @@ class Planner:
         if not labels and not include_spam:
             mask = self._mask(node)
             if mask is not None:
-                plan.conditions.append((f"d.bits & {mask}", []))
+                plan.conditions.append(f"d.bits & {mask}")
         return plan
 
     def _bound(self, plan: Plan, node: Node) -> None:
@@ -144,17 +178,16 @@ class Planner:
                     mask |= bit
         return mask
 
-    def _in(self, numbers: Sequence[int]) -> Condition:
+    def _in(self, numbers: Sequence[int]) -> str:
         bits = sum(_BITS.get(n, 0) for n in numbers)
-        others = [n for n in numbers if n not in _BITS]
+        others = [str(n) for n in numbers if n not in _BITS]
         parts: list[str] = [f"d.bits & {bits} <> 0"] if bits else []
         if others:
-            marks = ", ".join("?" * len(others))
             parts.append(
                 "exists (select 1 from placed q where q.mailbox = d.mailbox"
-                f" and q.label in ({marks}) and q.row = d.row)"
+                f" and q.label in ({', '.join(others)}) and q.row = d.row)"
             )
-        return (f"({' or '.join(parts)})", list(others)) if parts else NEVER
+        return f"({' or '.join(parts)})" if parts else NEVER
 
     def _moment(self, node: Dated | Aged) -> int:
         match node:
@@ -164,42 +197,43 @@ class Planner:
             case Aged(_, amount, unit):
                 return self._now - amount * DAYS[unit] * _DAY
 
-    def _condition(self, node: Node) -> Condition:
+    def _condition(self, node: Node) -> str:
         match node:
             case Text() | MessageId():
-                return _MATCHED, [self._expression([node])]
+                return self._matched([node])
             case Label(name):
                 return ALWAYS if name.lower() == ANYWHERE else self._in(self._find(name))
             case Is("unread"):
-                return f"d.bits & {SEEN_BIT} = 0", []
+                return f"d.bits & {SEEN_BIT} = 0"
             case Is(state):
-                return f"d.bits & {SEEN_BIT if state == 'read' else STARRED_BIT} <> 0", []
+                return f"d.bits & {SEEN_BIT if state == 'read' else STARRED_BIT} <> 0"
             case HasAttachment():
-                return f"d.bits & {ATTACHMENT_BIT} <> 0", []
+                return f"d.bits & {ATTACHMENT_BIT} <> 0"
             case Size(side, octets):
-                return f"d.size {'>' if side == 'larger' else '<'} ?", [octets]
+                return f"d.size {'>' if side == 'larger' else '<'} {self._name(octets)}"
             case Dated(side, _):
-                return f"d.internal_date {'>=' if side == 'after' else '<'} ?", [self._moment(node)]
+                comparison = ">=" if side == "after" else "<"
+                return f"d.internal_date {comparison} {self._name(self._moment(node))}"
             case Aged(side, _, _):
                 comparison = "<" if side == "older_than" else ">="
-                return f"d.internal_date {comparison} ?", [self._moment(node)]
+                return f"d.internal_date {comparison} {self._name(self._moment(node))}"
             case Not(child):
-                text, bound = self._condition(child)
-                return f"not ({text})", bound
+                return f"not ({self._condition(child)})"
             case And(children):
                 return self._joined(" and ", children)
             case Or(children):
                 return self._joined(" or ", children)
 
-    def _joined(self, operator: str, children: Sequence[Node]) -> Condition:
+    def _joined(self, operator: str, children: Sequence[Node]) -> str:
         words = [c for c in children if _of_words(c)]
         parts = [self._condition(c) for c in children if not _of_words(c)]
         if words:
             # One look into the index for all of them.
-            node = And(tuple(words)) if operator == " and " else Or(tuple(words))
-            parts.append((_MATCHED, [self._expression([node])]))
-        text = operator.join(f"({text})" for text, _ in parts)
-        return text, [value for _, bound in parts for value in bound]
+            parts.append(self._matched(words if operator == " and " else [Or(tuple(words))]))
+        return operator.join(f"({text})" for text in parts)
+
+    def _matched(self, nodes: Sequence[Node]) -> str:
+        return f"{{{self._name(self._expression(nodes))}}}"
 
     def _expression(self, nodes: Sequence[Node]) -> str:
         """Return the FTS5 expression of a conjunction within the mailbox."""

@@ -16,7 +16,7 @@ from projections.search.fold import Fold
 from projections.search.letters import Letters
 from projections.search.sqlite_rows import plain_rows, rows_of
 from projections.search.sqlite_write import Writer, load_docs, load_mailbox
-from projections.search.tables import connect
+from projections.search.tables import SHARD, connect, words_of
 from projections.sums import sums_of
 from schemas.codec import CodecError
 from schemas.mailbox_events import (
@@ -48,11 +48,13 @@ class SqliteSearchProjection:
         keys: KeyStore,
         letters: Letters,
         checkpoint: Checkpoint = lambda _: None,
+        shard: int = SHARD,
     ) -> None:
         self._keys = keys
         self._letters = letters
         self._checkpoint = checkpoint
         self._path = path
+        self._shard = shard
         with engine_errors(path):
             self._connection = connect(path)
 
@@ -104,7 +106,7 @@ class SqliteSearchProjection:
         names: Mapping[str, str],
     ) -> None:
         connection = self._connection
-        writer = Writer(connection)
+        writer = Writer(connection, self._shard)
         for mailbox_id, events in by_mailbox.items():
             mailbox = load_mailbox(connection, mailbox_id)
             if events[-1].seq <= mailbox.head:
@@ -140,15 +142,19 @@ class SqliteSearchProjection:
     def scrub(self) -> None:
         """Leave nothing that was deleted in index, file or write-ahead log.
 
-        FTS5 marks a document deleted and keeps its tokens until it merges: `optimize` merges all.
-        `vacuum` leaves no free page and no gap in one, and the checkpoint brings that to the file.
-        Takes time in proportion to the index. Raises EngineDown when a reader is in the way all
-        the time.
+        FTS5 marks a document deleted and keeps its tokens until it merges: `optimize` merges the
+        shard. `vacuum` leaves no free page and no gap in one, and the checkpoint brings that to
+        the file. Takes time in proportion to the file. Raises EngineDown when a reader is in the
+        way all the time.
         """
         with engine_errors(self._path):
-            with transaction(self._connection):
-                self._connection.execute("insert into words(words) values ('optimize')")
-            self._connection.execute("vacuum")
+            execute = self._connection.execute
+            for (number,) in execute("select number from shard where unclean").fetchall():
+                words = words_of(cast("int", number))
+                with transaction(self._connection):
+                    execute(f"insert into {words}({words}) values ('optimize')")
+                    execute("update shard set unclean = 0 where number = ?", (number,))
+            execute("vacuum")
             found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
         if found is None or found[0]:
             raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")

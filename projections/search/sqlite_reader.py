@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from heapq import heappop, heappush, heapreplace
 from pathlib import Path
 from time import perf_counter
 from typing import cast
@@ -18,12 +20,12 @@ from projections.mailbox.tables import Value, transaction
 from projections.search.excerpt import excerpt, matcher, wanted
 from projections.search.letters import Letters
 from projections.search.paging import Asked, Place, from_token, to_token
-from projections.search.plan import Plan, Planner
+from projections.search.plan import Plan, Planner, within
 from projections.search.ports import Found, Hit
 from projections.search.query import parse
 from projections.search.sqlite_write import load_mailbox, octets
 from projections.search.state import Mailbox
-from projections.search.tables import connect, first_row, next_first_row
+from projections.search.tables import connect, first_row, next_first_row, words_of
 from projections.search.tokens import tokens
 from schemas.identity import from_bytes
 
@@ -34,10 +36,8 @@ _PATIENCE = 0.01
 _FEW = 300
 """A set of so few messages is walked, and each looked up in the index of words."""
 
-_IN_WORDS = "exists (select 1 from words w where words match ? and w.rowid = d.row)"
-
-_Row = tuple[int, int, bytes, bytes]
-"""row, internal date, message_id, mail_id."""
+_Row = tuple[int, int, bytes, bytes, int]
+"""row, internal date, message_id, mail_id, shard."""
 
 
 class SqliteSearchReader:
@@ -106,24 +106,17 @@ class SqliteSearchReader:
             planner = Planner(mailbox.row, lambda name: _labels(mailbox, name), self._clock())
             numbers = [mailbox.numbers.get(label) for label in sorted(asked.labels)]
             plan = planner.plan(node, numbers, include_spam=include_spam)
-            rows = _walk(connection, mailbox, plan, behind)
-            page, more = _page(rows, behind, limit)
-            if behind is not None:
-                estimate = behind.estimate
-            else:
-                estimate = len(page) + len(more)
-                if more:
-                    estimate = _estimate(connection, mailbox, rows, page, more)
+            # No cursor is left when it returns: one would keep the connection at this snapshot.
+            page, more, estimate = _answer(connection, mailbox, plan, behind, limit)
         token = None
         if more:
-            _, date, identifier, _ = page[-1]
+            _, date, identifier, _, _ = page[-1]
             token = to_token(asked, Place(date, identifier, estimate))
-        return Found(
-            self._hits(page, matcher(wanted(node)) if excerpts else None), token, estimate
-        ), mailbox.head
+        sought = matcher(wanted(node)) if excerpts else None
+        return Found(self._hits(page, sought), token, estimate), mailbox.head
 
     def _hits(self, page: Sequence[_Row], sought: re.Pattern[str] | None) -> tuple[Hit, ...]:
-        ids = [(from_bytes(message), from_bytes(mail)) for _, _, message, mail in page]
+        ids = [(from_bytes(message), from_bytes(mail)) for _, _, message, mail, _ in page]
         if sought is None:
             return tuple(Hit(message, ()) for message, _ in ids)
         texts = self._letters.texts(ids)
@@ -143,6 +136,19 @@ def _labels(mailbox: Mailbox, name: str) -> Sequence[int]:
     ]
 
 
+def _answer(
+    connection: apsw.Connection, mailbox: Mailbox, plan: Plan, behind: Place | None, limit: int
+) -> tuple[Sequence[_Row], bool, int]:
+    """Return the rows of a page, whether there are more, and the estimate."""
+    rows = _walk(connection, mailbox, plan, behind)
+    page, more = _page(rows, behind, limit)
+    if behind is not None:
+        return page, bool(more), behind.estimate
+    if not more:
+        return page, False, len(page)
+    return page, True, _estimate(connection, mailbox, rows, page, more)
+
+
 def _walk(
     connection: apsw.Connection, mailbox: Mailbox, plan: Plan, behind: Place | None
 ) -> Iterator[_Row]:
@@ -150,36 +156,103 @@ def _walk(
     high = plan.high
     if behind is not None:
         high = min(high, next_first_row(first_row(behind.internal_date)) - 1)
-    conditions = [f"({text})" for text, _ in plan.conditions]
-    bound = [value for _, values in plan.conditions for value in values]
+    values = {**plan.values, "box": mailbox.row, "low": plan.low, "high": high}
+    run = partial(_run, connection, plan, values)
+    shards: list[tuple[int, int]] = []
+    if plan.of_words:
+        found = connection.execute(
+            "select number, high from shard where high >= :low and low <= :high order by high desc",
+            values,
+        )
+        shards = [cast("tuple[int, int]", row) for row in found]
+    every = [number for number, _ in shards]
     sets = [(mailbox.labels[n].total if n in mailbox.labels else 0, n) for n in plan.sets]
     total, number = min(sets, default=(0, 0))
-    bindings: list[Value] = []
     if plan.match is not None and (not sets or total > _FEW):
-        source = "words w cross join doc d on d.mailbox = ? and d.row = w.rowid"
-        conditions = ["words match ?", "w.rowid <= ?", "w.rowid >= ?", *conditions]
-        bindings = [mailbox.row, plan.match, high, plan.low, *bound]
-        order = "w.rowid"
-    elif sets:
-        source = "placed p cross join doc d on d.mailbox = p.mailbox and d.row = p.row"
-        conditions = ["p.mailbox = ?", "p.label = ?", "p.row <= ?", "p.row >= ?", *conditions]
-        bindings = [mailbox.row, number, high, plan.low, *bound]
-        order = "p.row"
-        if plan.match is not None:
-            conditions.append(
-                "exists (select 1 from words w where words match ? and w.rowid = d.row)"
-            )
-            bindings.append(plan.match)
-    else:
-        source = "doc d"
-        conditions = ["d.mailbox = ?", "d.row <= ?", "d.row >= ?", *conditions]
-        bindings = [mailbox.row, high, plan.low, *bound]
-        order = "d.row"
-    statement = (
-        f"select d.row, d.internal_date, d.id, d.mail_id from {source}"
-        f" where {' and '.join(conditions)} order by {order} desc"
+        return _merged([(top, partial(_in_shard, run, n)) for n, top in shards])
+    if not sets:
+        return run("doc d", "d", every, [])
+    rows = run(
+        "placed p cross join doc d on d.mailbox = p.mailbox and d.row = p.row",
+        "p",
+        every,
+        [f"p.label = {number}"],
     )
+    return rows if plan.match is None else _matching(connection, plan.match, rows)
+
+
+def _run(
+    connection: apsw.Connection,
+    plan: Plan,
+    values: Mapping[str, Value],
+    source: str,
+    walked: str,
+    shards: Sequence[int],
+    more: Sequence[str],
+    row: str = "row",
+) -> Iterator[_Row]:
+    """Walk over `source` by the rows of its table `walked`, newest first."""
+    conditions = [
+        f"{walked}.{row} <= :high",
+        f"{walked}.{row} >= :low",
+        *more,
+        *(f"({within(c, shards)})" for c in plan.conditions),
+    ]
+    if row == "row":
+        conditions.append(f"{walked}.mailbox = :box")
+    statement = (
+        f"select d.row, d.internal_date, d.id, d.mail_id, d.shard from {source}"
+        f" where {' and '.join(conditions)} order by {walked}.{row} desc"
+    )
+    bindings = {**values, "match": plan.match}
     return cast("Iterator[_Row]", iter(connection.execute(statement, bindings)))
+
+
+def _in_shard(run: Callable[..., Iterator[_Row]], shard: int) -> Iterator[_Row]:
+    words = words_of(shard)
+    return run(
+        f"{words} w cross join doc d on d.mailbox = :box and d.row = w.rowid",
+        "w",
+        [shard],
+        [f"{words} match :match"],
+        "rowid",
+    )
+
+
+def _merged(shards: Sequence[tuple[int, Callable[[], Iterator[_Row]]]]) -> Iterator[_Row]:
+    """Merge what shards give, newest first; each is asked when its newest row may be next.
+
+    `shards` are (no row is above, ask), by the first descending.
+    """
+    heap: list[tuple[int, _Row, Iterator[_Row]]] = []
+    waiting = deque(shards)
+    while heap or waiting:
+        while waiting and (not heap or waiting[0][0] >= -heap[0][0]):
+            rows = waiting.popleft()[1]()
+            for row in rows:
+                heappush(heap, (-row[0], row, rows))
+                break
+        if not heap:
+            continue
+        _, row, rows = heap[0]
+        yield row
+        following = next(rows, None)
+        if following is None:
+            heappop(heap)
+        else:
+            heapreplace(heap, (-following[0], following, rows))
+
+
+def _matching(connection: apsw.Connection, match: str, rows: Iterator[_Row]) -> Iterator[_Row]:
+    """Yield those of a few rows whose words match, each looked up alone."""
+    # All first: a statement that is run again while its rows are read ends.
+    for row in list(rows):
+        words = words_of(row[4])
+        found = connection.execute(
+            f"select 1 from {words} where {words} match ? and rowid = ?", (match, row[0])
+        ).fetchone()
+        if found is not None:
+            yield row
 
 
 def _order(row: _Row) -> tuple[int, bytes]:

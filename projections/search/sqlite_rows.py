@@ -10,12 +10,13 @@ import msgspec
 
 from projections.mailbox.tables import Value
 from projections.ports import BUCKETS, Row
+from projections.search.tables import words_of
 from schemas.identity import from_bytes
 
 _unpack = msgspec.msgpack.decode
 
-# table -> (columns of the key, columns of the values, from). `sz` is how many tokens FTS5 has of
-# each column: a document whose words are not in the index differs from one whose words are.
+# table -> (columns of the key, columns of the values, from). Row and shard are where FTS5 tells how
+# many tokens it has of each column: a document differs from one whose words are not there.
 _TABLES: dict[str, tuple[str, str, str]] = {
     "mailbox": ("", "b.head, b.messages", "mailbox b"),
     "label": (
@@ -25,8 +26,7 @@ _TABLES: dict[str, tuple[str, str, str]] = {
     ),
     "doc": (
         "x.id",
-        "x.mail_id, x.internal_date, x.size, x.bits, x.labels, x.hash,"
-        " (select z.sz from words_docsize z where z.id = x.row)",
+        "x.mail_id, x.internal_date, x.size, x.bits, x.labels, x.hash, x.row, x.shard",
         "doc x join mailbox b on b.row = x.mailbox",
     ),
     "placed": (
@@ -41,20 +41,30 @@ def _plain(value: Value) -> object:
     return from_bytes(value) if isinstance(value, bytes) and len(value) == 16 else value
 
 
-def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) -> Row:
+def _sizes(connection: apsw.Connection, row: int, shard: int) -> bytes:
+    found = connection.execute(
+        f"select sz from {words_of(shard)}_docsize where id = ?", (row,)
+    ).fetchone()
+    return b"" if found is None else cast("bytes", found[0])
+
+
+def _row(
+    connection: apsw.Connection,
+    table: str,
+    width: int,
+    mailbox_id: bytes,
+    columns: tuple[Value, ...],
+) -> Row:
     key = cast("tuple[str | int, ...]", tuple(map(_plain, columns[:width])))
     values = list(columns[width:])
     text = ""
     if table == "label":
         text = str(values.pop())
     elif table == "doc":
-        labels, digest, sizes = cast("tuple[bytes, bytes | None, bytes | None]", values[-3:])
-        values[-3:] = []
+        labels, digest, row, shard = cast("tuple[bytes, bytes | None, int, int]", values[-4:])
+        values[-4:] = _unpack(labels)
         if digest is not None:
-            text = f"{digest.hex()} {(sizes or b'').hex()}"
-        return Row(
-            from_bytes(mailbox_id), table, key, (*map(_plain, values), *_unpack(labels)), text
-        )
+            text = f"{digest.hex()} {_sizes(connection, row, shard).hex()}"
     return Row(from_bytes(mailbox_id), table, key, tuple(map(_plain, values)), text)
 
 
@@ -63,7 +73,11 @@ def plain_rows(connection: apsw.Connection) -> Iterator[tuple[int, tuple[object,
     for table, (key, values, source) in _TABLES.items():
         columns = ", ".join(c for c in (key, values) if c)
         for found in connection.execute(f"select b.id, {columns} from {source}"):
-            yield cast("bytes", found[0])[-1] % BUCKETS, (table, *found)
+            row = cast("tuple[object, ...]", found)
+            if table == "doc":
+                *row, number, shard = found
+                row = (*row, _sizes(connection, cast("int", number), cast("int", shard)))
+            yield cast("bytes", found[0])[-1] % BUCKETS, (table, *row)
 
 
 def rows_of(connection: apsw.Connection, bucket: int) -> Iterator[Row]:
@@ -80,4 +94,4 @@ def rows_of(connection: apsw.Connection, bucket: int) -> Iterator[Row]:
             statement += f" order by {order}"
         for row, mailbox_id in chosen:
             for columns_of_row in connection.execute(statement, (row,)):
-                yield _row(table, width, mailbox_id, columns_of_row)
+                yield _row(connection, table, width, mailbox_id, columns_of_row)

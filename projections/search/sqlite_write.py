@@ -16,8 +16,10 @@ from projections.search.tables import (
     FTS_COLUMNS,
     first_row,
     mailbox_token,
+    make_words,
     message_id_token,
     next_first_row,
+    words_of,
 )
 from schemas.identity import from_bytes, to_bytes
 from schemas.parts import Digest
@@ -34,10 +36,14 @@ _MAILBOX = (
     "insert into mailbox values (?,?,?,?) on conflict(row) do update set head = excluded.head,"
     " messages = excluded.messages"
 )
-_DOC = "select mailbox, row, mail_id, internal_date, size, bits, labels from doc where id = ?"
+_DOC = "select row, mail_id, internal_date, size, bits, labels, shard from doc where id = ?"
 _WORDS = (
-    f"insert into words(rowid, {', '.join(FTS_COLUMNS)}, meta)"
+    f"insert into {{}}(rowid, {', '.join(FTS_COLUMNS)}, meta)"
     f" values ({', '.join('?' * (len(COLUMNS) + 2))})"
+)
+_SHARD = (
+    "insert into shard values (?1,1,?2,?2,0) on conflict(number) do update set docs = docs + 1,"
+    " low = min(low, ?2), high = max(high, ?2)"
 )
 _NOTHING = ("",) * len(COLUMNS)
 
@@ -73,12 +79,12 @@ def load_docs(connection: apsw.Connection, message_ids: Iterable[str]) -> dict[s
     for message_id in message_ids:
         found = connection.execute(_DOC, (to_bytes(message_id),)).fetchone()
         if found is not None:
-            _, row, mail_id, date, size, bits, labels = cast(
-                "tuple[int, int, bytes, int, int, int, bytes]", found
+            row, mail_id, date, size, bits, labels, shard = cast(
+                "tuple[int, bytes, int, int, int, bytes, int]", found
             )
             facts = Facts(bits, _unpack(labels))
             docs[message_id] = Doc(
-                message_id, from_bytes(mail_id), date, size, facts, row, stored=facts
+                message_id, from_bytes(mail_id), date, size, facts, row, shard, facts
             )
     return docs
 
@@ -86,10 +92,13 @@ def load_docs(connection: apsw.Connection, message_ids: Iterable[str]) -> dict[s
 class Writer:
     """Gathers what a batch changed over all its mailboxes, then writes it."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, shard: int) -> None:
+        """`shard` is how many documents a table of words takes."""
         self._connection = connection
+        self._most = shard
         self._folds: list[tuple[int, Fold]] = []
         self._free: dict[int, int] = {}
+        self._current = self._room = 0
 
     def add(self, fold: Fold) -> None:
         """Take in what a fold changed in one mailbox."""
@@ -145,7 +154,8 @@ class Writer:
 
     def _remove(self, box: int, doc: Doc) -> None:
         execute = self._connection.execute
-        execute("delete from words where rowid = ?", (doc.row,))
+        execute(f"delete from {words_of(doc.shard)} where rowid = ?", (doc.row,))
+        execute("update shard set unclean = 1 where number = ?", (doc.shard,))
         execute("delete from doc where mailbox = ? and row = ?", (box, doc.row))
         for number in doc.stored.sets() if doc.stored is not None else ():
             execute(
@@ -165,9 +175,11 @@ class Writer:
             if document is not None and document.message_id:
                 meta += f" {message_id_token(document.message_id)}"
             columns = _NOTHING if document is None else document.columns
-            execute(_WORDS, (doc.row, *columns, meta))
+            doc.shard = self._shard()
+            execute(_WORDS.format(words_of(doc.shard)), (doc.row, *columns, meta))
+            execute(_SHARD, (doc.shard, doc.row))
             execute(
-                "insert into doc values (?,?,?,?,?,?,?,?,?)",
+                "insert into doc values (?,?,?,?,?,?,?,?,?,?)",
                 (
                     box,
                     doc.row,
@@ -177,9 +189,24 @@ class Writer:
                     doc.size,
                     doc.facts.bits,
                     _pack(doc.facts.labels),
+                    doc.shard,
                     None if document is None else document.fingerprint(),
                 ),
             )
+
+    def _shard(self) -> int:
+        """Return the shard that the next document goes to."""
+        if self._room == 0:
+            found = self._connection.execute(
+                "select number, docs from shard order by number desc limit 1"
+            ).fetchone()
+            number, docs = cast("tuple[int, int]", found or (-1, self._most))
+            if docs >= self._most:
+                number, docs = number + 1, 0
+                make_words(self._connection, number)
+            self._current, self._room = number, self._most - docs
+        self._room -= 1
+        return self._current
 
     def _row(self, internal_date: int) -> int:
         """Return a row that is free; a millisecond that is full goes on in the next one."""
@@ -189,7 +216,7 @@ class Writer:
             row = self._free.get(low)
             if row is None:
                 found = self._connection.execute(
-                    "select max(id) from words_docsize where id >= ? and id < ?", (low, high)
+                    "select max(row) from doc where row >= ? and row < ?", (low, high)
                 ).fetchone()
                 last = None if found is None else cast("int | None", found[0])
                 row = low if last is None else last + 1

@@ -65,6 +65,8 @@ class Doc:
     facts: Facts
     row: int | None = None
     """The store's own key, None while it has none."""
+    shard: int = 0
+    """Where the store keeps its words."""
     stored: Facts | None = None
     shown: str = ""
     """event_id of the event that showed it in this batch: its words are to be written."""

@@ -1,8 +1,12 @@
 """The tables of one version of search in SQLite, and how its file is opened.
 
-`words` is an FTS5 table without content: it holds the tokens alone, cut at spaces. A document's
+Words are in FTS5 tables without content: they hold the tokens alone, cut at spaces. A document's
 row begins with its internal date, so the newest match is the last one of a list of rows and no
 match is sorted. Labels and flags are rows of their own: they change, and the words do not.
+
+There is a table of words for every few thousand documents, in the order in which they came. What
+FTS5 does as a whole before it gives the first row (a prefix), or has to look through (a phrase of
+common words), and what an erasure rewrites, is thus bounded however large the mailbox.
 """
 
 from __future__ import annotations
@@ -18,9 +22,13 @@ FORMAT = 1
 """Raised whenever tables, fold or tokens change: a version of another format is rebuilt."""
 
 FTS_COLUMNS = ("author", "recipient", "cc", "subject", "body", "filename", "list")
-"""The columns of `words` in the order of COLUMNS; `meta` behind them has our own tokens."""
+"""The columns of words in the order of COLUMNS; `meta` behind them has our own tokens."""
 
-_TABLES = f"""
+SHARD = 8192
+"""Documents of one table of words: a prefix of one letter takes some 30 ms, and a mailbox of a
+million messages has 122 tables, which a word that nobody wrote is looked for in within 10 ms."""
+
+_TABLES = """
 create table position(
   partition integer primary key,
   offset integer not null
@@ -43,6 +51,15 @@ create table label(
   primary key(mailbox, number)
 ) without rowid;
 
+-- low, high: rows between which all of its documents are; unclean: some were deleted.
+create table shard(
+  number integer primary key,
+  docs integer not null,
+  low integer not null,
+  high integer not null,
+  unclean integer not null
+);
+
 -- labels: msgpack [number, ...]; hash: of what is indexed, null when the message has no text.
 create table doc(
   mailbox integer not null,
@@ -53,11 +70,14 @@ create table doc(
   size integer not null,
   bits integer not null,
   labels blob not null,
+  shard integer not null,
   hash blob,
   primary key(mailbox, row)
 ) without rowid;
 
 create unique index doc_by_id on doc(id);
+
+create unique index doc_by_row on doc(row);
 
 create table placed(
   mailbox integer not null,
@@ -65,11 +85,12 @@ create table placed(
   row integer not null,
   primary key(mailbox, label, row)
 ) without rowid;
+"""
 
-create virtual table words using fts5(
-  {", ".join(FTS_COLUMNS)}, meta,
-  content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2 3'
-);
+_WORDS = f"""
+create virtual table {{words}} using fts5(
+  {", ".join(FTS_COLUMNS)}, meta, content = '', contentless_delete = 1, tokenize = 'ascii'
+)
 """
 
 _MS_BITS = 42
@@ -87,6 +108,16 @@ def first_row(micros: int) -> int:
 def next_first_row(row: int) -> int:
     """Return the lowest row of the millisecond after that of `row`."""
     return (row >> _COUNTER_BITS) + 1 << _COUNTER_BITS
+
+
+def words_of(shard: int) -> str:
+    """Return the name of the table of words of a shard."""
+    return f"words_{shard}"
+
+
+def make_words(connection: apsw.Connection, shard: int) -> None:
+    """Make the table of words of a shard, inside the caller's transaction."""
+    connection.execute(_WORDS.format(words=words_of(shard)))
 
 
 def mailbox_token(row: int) -> str:

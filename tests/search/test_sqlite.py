@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +11,19 @@ import pytest
 from projections.search.letters import Letters
 from projections.search.sqlite import SqliteSearchProjection
 from projections.search.sqlite_reader import SqliteSearchReader
+from projections.search.tables import SHARD
 from tests.contracts.search import NOW, MakeStore, SearchContract, Store, feed, found
 from tests.fakes import FINGERPRINT
-from tests.search.mails import ContentOf, Letterbox, Stores, mail
+from tests.search.mails import HOUR, START, ContentOf, Letterbox, Stores, mail
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[MakeStore]:
+def shard() -> int:
+    return SHARD
+
+
+@pytest.fixture
+def store(tmp_path: Path, shard: int) -> Iterator[MakeStore]:
     made: list[Store] = []
     numbers = itertools.count()
 
@@ -25,7 +32,7 @@ def store(tmp_path: Path) -> Iterator[MakeStore]:
         letters = Letters(ContentOf(stores), stores.keys, stores, FINGERPRINT)
         made.append(
             Store(
-                SqliteSearchProjection(path, stores.keys, letters),
+                SqliteSearchProjection(path, stores.keys, letters, shard=shard),
                 SqliteSearchReader(lambda: path, letters, lambda: NOW),
             )
         )
@@ -38,6 +45,48 @@ def store(tmp_path: Path) -> Iterator[MakeStore]:
 
 class TestSqliteSearch(SearchContract):
     pass
+
+
+class TestManyShards(SearchContract):
+    @pytest.fixture
+    def shard(self) -> int:
+        return 3
+
+
+def test_mail_that_comes_in_no_order_is_found_in_order(tmp_path: Path) -> None:
+    box = Letterbox()
+    rng = random.Random(9)
+    dates = [START + rng.randrange(40) * HOUR for _ in range(120)]
+    ids = [box.deliver(mail(f"needle {n % 3}"), date=d) for n, d in enumerate(dates)]
+    path = tmp_path / "search.db"
+    letters = Letters(ContentOf(box.stores), box.stores.keys, box.stores, FINGERPRINT)
+    projection = SqliteSearchProjection(path, box.stores.keys, letters, shard=10)
+    made = Store(projection, SqliteSearchReader(lambda: path, letters, lambda: NOW))
+    feed(made, box.records(), lambda: 7)
+    for query, kept in (("needle", range(3)), ("needle 1", (1,)), ("1 OR is:read", (1,))):
+        expected = [
+            (-d, i) for n, (d, i) in enumerate(zip(dates, ids, strict=True)) if n % 3 in kept
+        ]
+        answer = found(made.reader, box.mailbox_id, query, limit=7)
+        assert answer == [i for _, i in sorted(expected)]
+    projection.close()
+
+
+def test_a_search_leaves_no_read_open(store: MakeStore, tmp_path: Path) -> None:
+    box = Letterbox()
+    for _ in range(30):
+        box.deliver(mail("needle"))
+    made = store(box.stores)
+    feed(made, box.records())
+    made.reader.search(box.mailbox_id, "needle OR is:read", limit=3)
+    made.reader.search(box.mailbox_id, "needle", limit=3)
+    box.deliver(mail("needle"))
+    feed(made, box.records())
+    assert made.reader.search(box.mailbox_id, "needle", limit=3)[1] == 32
+    # It would raise when a reader held the write-ahead log.
+    connection = apsw.Connection(str(tmp_path / "views-0.db"))
+    assert connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE) == (0, 0)
+    connection.close()
 
 
 def test_an_erased_message_leaves_no_token_in_any_file(store: MakeStore, tmp_path: Path) -> None:
@@ -74,7 +123,7 @@ def test_an_erased_message_leaves_no_token_in_any_file(store: MakeStore, tmp_pat
     made.projection.scrub()
     assert b"canary" not in files()
     connection = apsw.Connection(str(tmp_path / "views-0.db"))
-    connection.execute("create virtual table temp.terms using fts5vocab(main, words, row)")
+    connection.execute("create virtual table temp.terms using fts5vocab(main, words_0, row)")
     terms = {t for (t,) in connection.execute("select term from temp.terms")}
     assert not [t for t in terms if "canary" in str(t)]
     assert "hay" in terms
@@ -106,7 +155,7 @@ def test_verify_sees_words_that_are_missing_from_the_index(
     feed(fresh, box.records())
     assert compare(live.projection, fresh.projection) is None
     connection = apsw.Connection(str(tmp_path / "views-0.db"))
-    connection.execute("delete from words where rowid = (select max(row) from doc)")
+    connection.execute("delete from words_0 where rowid = (select max(row) from doc)")
     connection.close()
     difference = compare(live.projection, fresh.projection)
     assert difference is not None

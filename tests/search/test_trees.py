@@ -84,7 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         found_messages.append(Message.of(raw, identity, when, len(raw), labels, flags))
     path: Path = tmp_path_factory.mktemp("search") / "search.db"
     letters = Letters(ContentOf(box.stores), box.stores.keys, box.stores, FINGERPRINT)
-    projection = SqliteSearchProjection(path, box.stores.keys, letters)
+    projection = SqliteSearchProjection(path, box.stores.keys, letters, shard=100)
     reader = SqliteSearchReader(lambda: path, letters, lambda: NOW)
     feed(Store(projection, reader), box.records())
     texts = [text for raw in _raws() for text in _words_of(raw)]

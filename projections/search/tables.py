@@ -24,9 +24,9 @@ FORMAT = 1
 FTS_COLUMNS = ("author", "recipient", "cc", "subject", "body", "filename", "list")
 """The columns of words in the order of COLUMNS; `meta` behind them has our own tokens."""
 
-SHARD = 8192
-"""Documents of one table of words: a prefix of one letter takes some 30 ms, and a mailbox of a
-million messages has 122 tables, which a word that nobody wrote is looked for in within 10 ms."""
+SHARD = 4096
+"""Documents of one table of words: so few that the worst prefix takes some 15 ms, so many that a
+million have no more than 245 tables, in each of which a word that nobody wrote is looked for."""
 
 _TABLES = """
 create table position(

@@ -279,13 +279,11 @@ def main() -> None:
             projection.apply(chunk, always)
             wall += time.perf_counter() - began
             processor += time.process_time() - cpu
-        print(
-            f"fold: {messages / wall:,.0f} messages/s, {processor / messages * 1e3:.2f} ms of CPU each"
-        )
+        processor, wall = processor - contents.spent, wall - contents.spent
+        each = processor / messages * 1000
+        print(f"fold: {each:.2f} ms of CPU a message, {messages / wall:,.0f}/s")
         file = path.stat().st_size
-        print(
-            f"file: {file / messages:,.0f} octets a message of {size / messages:,.0f} ({file / size:.2f})"
-        )
+        print(f"file: {file / messages:,.0f} octets a message, {file / size:.2f} of the mail")
         reader = SqliteSearchReader(lambda: path, letters, lambda: _START + messages * _MINUTE)
         for name, asked in queries(mails, messages).items():
             times = measure(reader, asked, max(1, 120 // len(asked)), excerpts=False)
@@ -294,9 +292,8 @@ def main() -> None:
         reader.close()
         started = time.perf_counter()
         projection.scrub()
-        print(
-            f"scrub: {time.perf_counter() - started:.1f} s, file {path.stat().st_size / size:.2f}"
-        )
+        seconds = time.perf_counter() - started
+        print(f"scrub: {seconds:.1f} s; file {path.stat().st_size / size:.2f} of the mail")
         projection.close()
 
 

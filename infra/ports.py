@@ -30,8 +30,18 @@ Position = Mapping[int, int]
 """Where a consumer stands in a topic: partition -> offset of the next record. {} is the start."""
 
 
+Fault = Literal["away", "busy", "full", "disk", "denied", "damaged"]
+"""What is the matter with an engine: not there, held by somebody else, out of room, the disk gives
+errors, not allowed to us, its data are broken."""
+
+
 class EngineDown(Exception):
     """An engine can't be reached or refuses; the same call may succeed later."""
+
+    def __init__(self, text: str, fault: Fault = "away") -> None:
+        super().__init__(text)
+        self.text = text
+        self.fault: Fault = fault
 
 
 class Fenced(Exception):
@@ -268,12 +278,15 @@ class StageFile(Protocol):
         """Begin a transaction; all that is kept in the same place joins it."""
         ...
 
-    def progress(self, stage: str, partition: int) -> Progress:
-        """Return how far a partition has come. Raises EngineDown."""
+    def claim(self, stage: str, partition: int, owner: str) -> Progress:
+        """Make `owner` the one who may advance a partition; return how far it has come.
+
+        Raises EngineDown.
+        """
         ...
 
-    def advance(self, stage: str, partition: int, progress: Progress) -> None:
-        """Set how far it has come. Raises EngineDown."""
+    def advance(self, stage: str, partition: int, owner: str, progress: Progress) -> None:
+        """Set how far it has come. Raises Fenced when another has claimed it, EngineDown."""
         ...
 
 

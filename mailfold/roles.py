@@ -12,6 +12,8 @@ from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
+from projections.rebuild import Progress, rebuild
+from projections.versions import NeedsRebuild, Versions
 from streams.topology import MAILBOX, PROJECTIONS
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
@@ -72,9 +74,38 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
 
 def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
+    if not all(_current(house, v, inherited, stop) for v in house.versions.values()):
+        return
     consumers = [house.projection_consumer(node.name) for node in PROJECTIONS]
     inherited.ready()
     side_by_side([partial(c.run, stop, stop.wait) for c in consumers], stop.set)
+
+
+def _current(house: House, versions: Versions, inherited: Inherited, stop: Stop) -> bool:
+    """Build a projection anew when other code wrote it; False when it is time to stop."""
+    try:
+        versions.live_file()
+    except NeedsRebuild as e:
+        logger.warning("%s; building it anew", e)
+    else:
+        return True
+
+    def told(progress: Progress) -> None:
+        inherited.busy()
+        if stop():
+            raise _Stopped
+
+    try:
+        made = rebuild(house.log, versions, clock=house.clock, report=told)
+    except _Stopped:
+        # What is built is kept, and taken up by the next start.
+        return False
+    logger.warning("projection %s: version %d is live", made.name, made.version)
+    return True
+
+
+class _Stopped(Exception):
+    pass
 
 
 def _api(house: House, inherited: Inherited) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 
 from infra.kafka.log import KafkaLog
-from infra.ports import EngineDown
+from infra.ports import EngineDown, Position
 
 _FRESH = 0.5
 """Seconds for which an answer is good."""
@@ -45,7 +45,9 @@ class KafkaLag:
         """The number of records not yet processed now. Raises EngineDown."""
         end = self._log.end(self._topic)
         committed = self._log.committed(self._group, self._topic)
-        begin = self._log.begin(self._topic) if end.keys() - committed.keys() else {}
+        begin: Position = {}
+        if end.keys() - committed.keys():
+            begin = self._log.begin(self._topic)
         return sum(n - committed.get(p, begin.get(p, 0)) for p, n in end.items())
 
     def _ask(self) -> None:

@@ -90,7 +90,9 @@ class KafkaLog:
             start,
         )
 
-    def member(self, group: str, topic: str, instance: str = "") -> KafkaMember:
+    def member(
+        self, group: str, topic: str, instance: str = "", session: float = 10.0
+    ) -> KafkaMember:
         """A member of a group that consumes a topic; see KafkaMember."""
         return KafkaMember(
             self.connection,
@@ -98,6 +100,7 @@ class KafkaLog:
             self.prefix + group,
             self.prefix + topic,
             instance,
+            session,
         )
 
     def received(
@@ -209,6 +212,7 @@ class KafkaLog:
     def close(self) -> None:
         """Wait for what is being appended, and give the connections back."""
         self._appender.close()
+        self._cluster.close()
 
     def _address(self, output: Output, causes: Mapping[str, str] | None = None) -> Addressed:
         topic = self.prefix + output.topic

@@ -39,8 +39,9 @@ class KafkaMember:
         group: str,
         topic: str,
         instance: str = "",
+        session: float = 10.0,
     ) -> None:
-        """`group` and `topic` by Kafka's names of them."""
+        """`group` and `topic` by Kafka's names of them; `session` in seconds."""
         self._timeout = connection.timeout
         self._translate = translate
         self._topic = topic
@@ -55,8 +56,8 @@ class KafkaMember:
                 # A group that is new begins with the first record still kept.
                 auto_offset_reset="earliest",
                 partition_assignment_strategy="cooperative-sticky",
-                session_timeout_ms=10_000,
-                heartbeat_interval_ms=3_000,
+                session_timeout_ms=int(session * 1000),
+                heartbeat_interval_ms=int(session * 300),
                 queued_max_messages_kbytes=_AHEAD_KIB,
                 fetch_queue_backoff_ms=10,
                 fetch_wait_max_ms=100,

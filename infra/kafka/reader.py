@@ -32,6 +32,7 @@ class KafkaReader(Generic[R]):
         self._translate = translate
         self._topic = topic
         self._position = dict(position)
+        self._ended: set[int] = set()
         self._consumer = Consumer(
             connection.settings(
                 # librdkafka wants a name; it is never used, for nothing is committed.
@@ -61,12 +62,15 @@ class KafkaReader(Generic[R]):
     def poll(self, limit: int, timeout: float) -> Sequence[R]:
         """Up to `limit` records; waits at most `timeout` seconds when there is none.
 
-        Raises EngineDown when Kafka refuses; while it can't be reached there is nothing to read.
+        It does not wait on when it has come to the end of all partitions behind offsets that are
+        no records: then its position tells something new. Raises EngineDown when Kafka refuses;
+        while it can't be reached there is nothing to read.
         """
         deadline = time.monotonic() + timeout
+        before = self.position
         while True:
             found = self._take(self._consumer.consume(limit, 0))
-            if found:
+            if found or (self._ended >= self._position.keys() and self._position != before):
                 return found
             rest = deadline - time.monotonic()
             if rest <= 0:
@@ -87,11 +91,14 @@ class KafkaReader(Generic[R]):
         found: list[R] = []
         for message in messages:
             error = message.error()
+            partition = message.partition() or 0
             if error is None:
                 found.append(self._translate(message))
-                self._position[message.partition() or 0] = (message.offset() or 0) + 1
+                self._position[partition] = (message.offset() or 0) + 1
+                self._ended.discard(partition)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._position[message.partition() or 0] = message.offset() or 0
+                self._position[partition] = message.offset() or 0
+                self._ended.add(partition)
             elif not error.retriable():
                 raise down(f"read {self._topic}", error)
         return found

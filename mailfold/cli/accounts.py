@@ -125,8 +125,16 @@ def alias_add(name: str, address: str) -> None:
 def alias_list(as_json: bool) -> None:
     """List the aliases."""
     with open_house() as house:
-        rows = [{"alias": a.alias, "address": a.target} for a in house.directory.aliases()]
-        listing(rows, ("alias", "address"), as_json)
+        rows = [
+            {
+                "alias": a.alias,
+                "address": a.target,
+                "remote": a.remote,
+                "created": iso(a.created_at),
+            }
+            for a in house.directory.aliases()
+        ]
+        listing(rows, ("alias", "address", "remote", "created"), as_json)
 
 
 @alias.command("remove")
@@ -144,7 +152,13 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("address")
-@click.option("--scope", type=click.Choice(["read", "write"]), default="write", show_default=True)
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write"]),
+    default="write",
+    show_default=True,
+    help="What it allows.",
+)
 @click.option("--ttl", default="30d", show_default=True, help="How long it lives: 30d, 12h, 45m.")
 def token_create(address: str, scope: str, ttl: str) -> None:
     """Make a token and print it; it is not kept and can't be shown again."""

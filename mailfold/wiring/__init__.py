@@ -12,22 +12,23 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
-from infra.limits.memory import MemoryLimits
-from infra.limits.none import NoLimits
 from infra.parts.files import FileParts
 from infra.parts.garbage import FileGarbage
 from infra.ports import (
     Checkpoint,
     ContentStore,
     DeadLetters,
+    EngineDown,
     EventLog,
     Lag,
     Limits,
     Outcomes,
+    Room,
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
@@ -38,10 +39,15 @@ from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS
 from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
+from projections.contacts.ports import ContactReader
+from projections.contacts.sqlite_reader import SqliteContactReader
 from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
-from projections.versions import Versions
+from projections.threads.ports import ThreadReader
+from projections.threads.sqlite import SqliteThreadReader
+from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
+from schemas.topics import MAIL_RECEIVED
 from streams.stage import Stage
 from streams.topology import INBOUND, LIFECYCLE, MAILBOX, PROJECTIONS, ProjectionNode
 
@@ -50,13 +56,17 @@ if TYPE_CHECKING:
 
     from infra.directory.sql import SqlDirectory
     from ingress.mx.server import MxServer
-    from mail.authentication.evaluate import AuthSettings
     from mail.authentication.resolution import Resolve
+    from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
     from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
+
+
+class Incomplete(Exception):
+    """Files of the installation are missing; the text says which and what to do."""
 
 
 class House:
@@ -166,6 +176,9 @@ class House:
     @cached_property
     def limits(self) -> Limits:
         """Rate limits."""
+        from infra.limits.memory import MemoryLimits
+        from infra.limits.none import NoLimits
+
         s = self.settings
         if s.limits == "off":
             return NoLimits()
@@ -181,6 +194,13 @@ class House:
 
     # -- stages
 
+    @cached_property
+    def policy(self) -> CurrentPolicy:
+        """What the administrator decided about authentication. Raises SettingsError."""
+        from mailfold.policy import CurrentPolicy
+
+        return CurrentPolicy(self.settings, self.directory.hosted)
+
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
         from infra.dns.resolver import DnsResolver
@@ -193,7 +213,7 @@ class House:
         judge = BatchJudge(
             resolver.resolve,
             resolver.at_hand,
-            auth_settings(s),
+            self.policy,
             ResolutionLimits(seconds=s.dns_timeout),
         )
         self._closers.append(judge.close)
@@ -293,9 +313,30 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self.versions["mailbox"].live_file)
+        made = SqliteMailboxReader(lambda: self._live_file("mailbox"))
         self._closers.append(made.close)
         return made
+
+    @cached_property
+    def threads(self) -> ThreadReader:
+        """Reads conversations."""
+        made = SqliteThreadReader(lambda: self._live_file("mailbox"))
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def contacts(self) -> ContactReader:
+        """Finds contacts."""
+        made = SqliteContactReader(lambda: self._live_file("contacts"))
+        self._closers.append(made.close)
+        return made
+
+    def _live_file(self, name: str) -> Path:
+        try:
+            return self.versions[name].live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection. Raises KeyError."""
@@ -334,8 +375,14 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
-            room=MailboxRoom(self.directory, self.reader),
+            room=self._room(),
         )
+
+    def _room(self) -> Room:
+        # Not the reader of the house, for mail goes on while a view is built anew.
+        reader = SqliteMailboxReader(self.versions["mailbox"].live_file)
+        self._closers.append(reader.close)
+        return MailboxRoom(self.directory, reader)
 
     def _tls(self) -> ssl.SSLContext:
         from ingress.mx.certificate import generated, tls_context
@@ -355,6 +402,8 @@ class House:
             Services(
                 directory=self.directory,
                 reader=self.reader,
+                threads=self.threads,
+                contacts=self.contacts,
                 log=self.log,
                 outcomes=self.outcomes,
                 keys=self.keys,
@@ -374,12 +423,22 @@ class House:
         )
 
     def prepare(self) -> None:
-        """Make the folders and files of the installation that are not there."""
+        """Make the folders and files of the installation that are not there.
+
+        Raises Incomplete, EngineDown.
+        """
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
             make_folder(folder)
-        self.keys.secret()
         self.engines.prepare()
+        # Keys are durable before the mail that they open, so that mail without keys has lost them;
+        # with new ones nobody could read it, and a restore would come too late for what is new.
+        if not s.keys_path.exists() and any(self.log.end(MAIL_RECEIVED).values()):
+            raise Incomplete(
+                f"{s.keys_path} is missing, without which no mail can be read: put it back from a"
+                " backup before you start mailfold"
+            )
+        self.keys.secret()
         self.directory.domains()
 
 
@@ -392,14 +451,6 @@ def open_house(settings: Settings | None = None) -> Generator[House]:
         yield house
     finally:
         house.close()
-
-
-def auth_settings(settings: Settings) -> AuthSettings:
-    """Return what the administrator decided about authentication."""
-    from mail.authentication.evaluate import AuthSettings
-
-    sealers = (one.strip().lower() for one in settings.trusted_sealers.split(","))
-    return AuthSettings(trusted_sealers=frozenset(one for one in sealers if one))
 
 
 def dns_resolver(settings: Settings) -> Resolve:

@@ -30,7 +30,6 @@ from projections.search.tree import (
     Node,
     Not,
     Size,
-    State,
     Text,
     Unit,
     all_of,
@@ -220,9 +219,9 @@ class _Parser:
         if token.kind == "(":
             if key not in FIELDS:
                 raise BadQuery(token.position, f"{key}: takes one value, without parentheses")
-            return self._group(token, cast("Field", key), depth)
+            return self._group(token, key, depth)
         if key in FIELDS:
-            return self._leaf(token, _text(token, cast("Field", key)))
+            return self._leaf(token, _text(token, key))
         if token.prefix:
             raise BadQuery(token.position, f"{key}: takes a whole value, without *")
         return self._leaf(token, _OTHERS[key](token))
@@ -250,7 +249,7 @@ def _is(token: _Token) -> Node:
     state = token.text.lower()
     if state not in STATES:
         raise BadQuery(token.position, f"is: takes one of {', '.join(STATES)}")
-    return Is(cast("State", state))
+    return Is(state)
 
 
 def _has(token: _Token) -> Node:

@@ -2,8 +2,8 @@
 
 Outputs of a stage with state are one transaction of the partition's writer, which fences whoever
 had the partition before; then its state and how far it has come are one transaction of the state's
-file; then the batch may be acked. Whatever stops it in between is mended by taking the partition
-over (see `takeover`), which is also how every ownership begins.
+file, where the partition must be claimed; then the batch may be acked. Whatever stops it in between
+is mended by taking the partition over (see `takeover`), which is also how every ownership begins.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from infra.ports import (
     Checkpoint,
@@ -56,6 +57,28 @@ class _Owned:
     recovering: bool = False
 
 
+class _Writers:
+    """Writers in the making; those that nobody takes are closed."""
+
+    def __init__(self, futures: dict[int, Future[OutputWriter]]) -> None:
+        self._futures = futures
+
+    def wait(self) -> None:
+        """Wait for all. Raises what the making of one of them raised."""
+        for future in self._futures.values():
+            future.result()
+
+    def take(self, partition: int) -> OutputWriter:
+        """Return the writer of a partition, which is the caller's to close."""
+        return self._futures.pop(partition).result()
+
+    def close(self) -> None:
+        """Close those that were made and not taken."""
+        for future in self._futures.values():
+            if future.exception() is None:
+                future.result().close()
+
+
 class _Appending:
     """The writer of a stage without state: what comes twice is told by its event_id."""
 
@@ -94,6 +117,7 @@ class PartitionHost:
         self._dead = dead
         self._clock = clock
         self._checkpoint = checkpoint
+        self._owner = uuid4().hex
         self._owned: dict[int, _Owned] = {}
 
     # -- ownership
@@ -117,38 +141,36 @@ class PartitionHost:
 
     def _take_over(self, partitions: Sequence[int]) -> None:
         committed = self._log.committed(self.group, self.stage.source)
-        progress = {p: self._file.progress(self.stage.name, p) for p in partitions}
-        writers: dict[int, OutputWriter] = {}
-
-        def fence(partition: int) -> Takeover:
-            # Only once nobody else can write are the outputs read to their end.
-            writers[partition] = self._log.writer(self.stage.name, partition)
-            return Takeover(
-                self.stage, self._log, partition, progress[partition], committed.get(partition, 0)
-            )
-
+        name = self.stage.name
         # What takes long is waiting for the broker, once for each partition.
         with ThreadPoolExecutor(min(_OPENED_AT_ONCE, len(partitions))) as pool:
-            takeovers = {p: pool.submit(fence, p) for p in partitions}
-        try:
-            for p, takeover in takeovers.items():
-                self._follow(p, takeover, writers)
-        finally:
-            for writer in writers.values():
-                writer.close()
+            writers = _Writers({p: pool.submit(self._log.writer, name, p) for p in partitions})
+            try:
+                writers.wait()
+                # Nobody else can write outputs from here on, and from here on nor state: only
+                # now it is certain where both end.
+                with self._file.transaction():
+                    progress = {p: self._file.claim(name, p, self._owner) for p in partitions}
+                takeovers = {
+                    p: pool.submit(
+                        Takeover, self.stage, self._log, p, progress[p], committed.get(p, 0)
+                    )
+                    for p in partitions
+                }
+                for p, takeover in takeovers.items():
+                    self._follow(p, takeover.result(), writers)
+            finally:
+                writers.close()
 
-    def _follow(
-        self, partition: int, found: Future[Takeover], writers: dict[int, OutputWriter]
-    ) -> None:
+    def _follow(self, partition: int, takeover: Takeover, writers: _Writers) -> None:
         """Bring the state of a partition to the end of its outputs, and own it."""
-        takeover = found.result()
-        owned = _Owned(writers.pop(partition), takeover.progress, recovering=True)
+        owned = _Owned(writers.take(partition), takeover.progress, recovering=True)
         self._owned[partition] = owned
         try:
             if takeover.needed:
                 with self._file.transaction():
                     takeover.run(lambda batch: turn.process(self.stage, batch, self._dead, self))
-                    self._file.advance(self.stage.name, partition, takeover.progress)
+                    self._file.advance(self.stage.name, partition, self._owner, takeover.progress)
         except BaseException:
             self._drop(partition)
             raise
@@ -207,7 +229,9 @@ class PartitionHost:
             outputs = stage.settle(plan)
             at(f"{stage.name}.settled")
         try:
-            behind = self._owned[partition].writer.write(outputs, {r.event_id: r for r in batch})
+            # Of a command that is there twice the first has the effect.
+            causes = {r.event_id: r for r in reversed(batch)}
+            behind = self._owned[partition].writer.write(outputs, causes)
             at(f"{stage.name}.outputs")
             self._keep(stage, plan, parked, batch, retried, behind)
         except (EngineDown, Fenced):
@@ -235,7 +259,7 @@ class PartitionHost:
                 if retried is not None:
                     self._dead.done(retried.id)
                 progress = self._advance(stage, batch, retried, behind)
-        except EngineDown:
+        except (EngineDown, Fenced):
             raise
         except Exception as e:
             # The outputs are in the log, so no record can be blamed: fold them from there.
@@ -257,5 +281,5 @@ class PartitionHost:
             return None
         consumed = batch[-1].offset + 1 if retried is None else owned.progress.consumed
         progress = Progress(owned.progress.folded if behind is None else behind, consumed)
-        self._file.advance(stage.name, batch[0].partition, progress)
+        self._file.advance(stage.name, batch[0].partition, self._owner, progress)
         return progress

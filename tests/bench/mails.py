@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -119,6 +119,24 @@ def messages(count: int, size: int, senders: Sequence[Sender], seed: int) -> lis
         raw = ("\r\n".join(head) + "\r\n\r\n" + body).encode()
         made.append(sign(raw, [sender.key], now) + raw)
     return made
+
+
+def plain_messages(count: int, size: int, seed: int = 3) -> Iterator[bytes]:
+    """Yield unsigned messages of about `size` octets in conversations, quick to make."""
+    rng = random.Random(seed)
+    bodies = [_text(rng, size - 400) for _ in range(64)]
+    for n in range(count):
+        ident = f"<{seed}.{n}@dom{n % 50}.example.net>"
+        head = (
+            f"From: {rng.choice(_WORDS).title()} <user{n % 997}@dom{n % 50}.example.net>\r\n"
+            f"To: Load <load@example.test>\r\nSubject: {' '.join(rng.choices(_WORDS, k=5))}\r\n"
+            f"Date: {n % 28 + 1} Nov 2026 {n // 3600 % 24:02d}:{n // 60 % 60:02d}:00 +0000\r\n"
+            f"Message-ID: {ident}\r\n"
+        )
+        if n and rng.random() < 0.4:
+            parent = rng.randrange(max(0, n - 500), n)
+            head += f"References: <{seed}.{parent}@dom{parent % 50}.example.net>\r\n"
+        yield (f"{head}\r\n{n:x}\r\n" + bodies[n % 64]).encode()
 
 
 def _text(rng: random.Random, size: int) -> str:

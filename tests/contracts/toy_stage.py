@@ -1,7 +1,9 @@
 """A small stage with state, for the contract of runners: it numbers the commands of each key.
 
 Its state is the fold of its outputs, as a real stage's is. A label called `poison` can't be
-processed until `healed` is set; one called `down` raises EngineDown once.
+processed until `healed` is set; one called `down` raises EngineDown once; one called `at-N` has an
+effect only when N commands of its key had one before it. That a command was judged is remembered
+whether it had an effect or not.
 """
 
 from __future__ import annotations
@@ -93,7 +95,11 @@ class ToyStage:
             seq, done = rows.get(r.key, (0, frozenset()))
             if c.command_id in done:
                 continue
-            rows[r.key] = plan.rows[r.key] = (seq + 1, done | {c.command_id})
+            done |= {c.command_id}
+            if c.label_id.startswith("at-") and c.label_id != f"at-{seq}":
+                rows[r.key] = plan.rows[r.key] = (seq, done)
+                continue
+            rows[r.key] = plan.rows[r.key] = (seq + 1, done)
             plan.outputs.append(
                 Output.of(
                     LabelDeleted(

@@ -30,21 +30,36 @@ class Profile:
         return tuple(self.points)
 
 
-EMBEDDED = Profile(
-    "embedded",
-    {
-        "mx": ("intake.taken", "intake.parts", "intake.keys", "intake.received"),
-        "inbound": tuple(f"inbound.{p}" for p in STAGE_POINTS),
-        "mailbox": tuple(f"mailbox.{p}" for p in STAGE_POINTS),
-        "views": tuple(
-            f"mailbox-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
-        ),
-        "api": (),
-    },
-    lambda _: {},
-)
+POINTS: Mapping[str, tuple[str, ...]] = {
+    "mx": ("intake.taken", "intake.parts", "intake.keys", "intake.received"),
+    "inbound": tuple(f"inbound.{p}" for p in STAGE_POINTS),
+    "mailbox": tuple(f"mailbox.{p}" for p in STAGE_POINTS),
+    "views": tuple(
+        f"mailbox-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
+    ),
+    "api": (),
+}
 
-PROFILES = (pytest.param(EMBEDDED, id=EMBEDDED.name),)
+
+def _on_kafka(runner: str) -> Callable[[pytest.FixtureRequest], Mapping[str, str]]:
+    def environment(request: pytest.FixtureRequest) -> Mapping[str, str]:
+        return {
+            "MAILFOLD_PROFILE": "cluster",
+            "MAILFOLD_RUNNER": runner,
+            "MAILFOLD_KAFKA": request.getfixturevalue("kafka"),
+            "MAILFOLD_PARTITIONS": "4",
+        }
+
+    return environment
+
+
+EMBEDDED = Profile("embedded", POINTS, lambda _: {})
+CLUSTER = tuple(Profile(f"cluster-{r}", POINTS, _on_kafka(r)) for r in ("faust", "consumer"))
+
+PROFILES = (
+    pytest.param(EMBEDDED, id=EMBEDDED.name),
+    *(pytest.param(p, id=p.name, marks=pytest.mark.engine) for p in CLUSTER),
+)
 
 
 class Installations:
@@ -61,7 +76,8 @@ class Installations:
         data = self._folder / f"data-{uuid.uuid4().hex[:8]}"
         barrier = data.with_name(f"{data.name}-barrier")
         barrier.mkdir()
-        made = System(data, {**self._environment, VARIABLE: str(barrier), **environment})
+        fresh = {VARIABLE: str(barrier), "MAILFOLD_TOPIC_PREFIX": f"{data.name}."}
+        made = System(data, {**self._environment, **fresh, **environment})
         self._made.append(made)
         for name in accounts:
             made.add_account(name)

@@ -51,11 +51,12 @@ class Reader:
                 await self._change(client)
 
     async def _change(self, client: httpx.AsyncClient) -> None:
-        if len(self._known) < 20 or self._rng.random() < 0.2:
+        while len(self._known) < 20 or self._rng.random() < 0.2:
             page = await self._until_answered(client, "GET", "/mailboxes/me/messages")
             self._known = [m["id"] for m in page["messages"]]
-        if not self._known:
-            return
+            if self._known:
+                break
+            await asyncio.sleep(_PAUSE)
         message = self._rng.choice(self._known)
         told = self.acknowledged.setdefault(message, Changed())
         kind = self._rng.choice(("seen", "flagged", self._label))

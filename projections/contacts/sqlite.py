@@ -10,8 +10,9 @@ from typing import Any, cast
 from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
 from projections.contacts.people import Person, people_of, score, words_of
 from projections.contacts.tables import connect
+from projections.faults import engine_errors
 from projections.mailbox.opening import open_seals, unpack
-from projections.mailbox.tables import engine_errors, transaction
+from projections.mailbox.tables import transaction
 from projections.ports import BUCKETS, OutOfOrder, Row, RowSum, Unreadable
 from projections.sums import sums_of
 from schemas import mailbox_events as e

@@ -17,9 +17,13 @@ from projections.mailbox.sqlite_reader import Snapshots
 _FEW = 400
 """So many that begin with a word are sorted; of more, the best contacts are tried in order."""
 
-_TRIED = 4_000
+_FEW_OF_SEVERAL = 3_000
+"""The same where several words are asked for: few contacts have all of them, however good."""
+
+_TRIED = 2_000
 """Contacts tried in order before all that match are sorted after all."""
 
+_NEVER = -(1 << 62)
 _SHOWN = "c.address, c.name, c.messages, c.last"
 _LAST = "\U0010ffff"
 _BEGINS = "w.word >= ? and w.word < ?"
@@ -60,20 +64,26 @@ def _find(
         found = execute(
             "select count(*) from"
             f" (select 1 from word w where w.mailbox = ? and {_BEGINS} limit ?)",
-            (box, word, word + _LAST, _FEW),
+            (box, word, word + _LAST, few),
         ).fetchone()
         return cast("int", found[0]) if found else 0
 
+    few = _FEW if len(words) == 1 else _FEW_OF_SEVERAL
     rarest_first = sorted(words, key=many)
-    if words and many(rarest_first[0]) < _FEW:
+    if words and many(rarest_first[0]) < few:
         return _sorted(connection, box, rarest_first, limit)
     begins = [x for w in words for x in (w, w + _LAST)]
     has = f" and exists (select 1 from word w where w.contact = c.row and {_BEGINS})"
-    tried = "select row from contact where mailbox = ? and messages > 0 order by score desc limit ?"
-    bindings: list[Any] = [box, _TRIED, *begins, limit]
+    # The index gives them best first, and the limit ends the walk.
+    least = execute(
+        "select score from contact where mailbox = ? and messages > 0"
+        " order by score desc limit 1 offset ?",
+        (box, _TRIED),
+    ).fetchone()
+    bindings: list[Any] = [box, least[0] if least else _NEVER, *begins, limit]
     rows = execute(
-        f"select {_SHOWN} from ({tried}) t cross join contact c on c.row = t.row"
-        f" where true{has * len(words)} order by c.score desc limit ?",
+        f"select {_SHOWN} from contact c indexed by contact_score where c.mailbox = ?"
+        f" and c.messages > 0 and c.score >= ?{has * len(words)} order by c.score desc limit ?",
         bindings,
     ).fetchall()
     if words and len(rows) < limit:

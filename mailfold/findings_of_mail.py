@@ -108,7 +108,7 @@ def projection(house: House) -> tuple[bool, str]:
 
     Raises NeedsRebuild, Unreadable, EngineDown, whose advice is the finding.
     """
-    versions = house.versions
+    versions = house.versions["mailbox"]
     live = versions.live()
     view = versions.open(live)
     try:

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from infra.ports import Clock, Directory, Intake, Lag, Limits, Random
+from infra.ports import Clock, Directory, Intake, Lag, Limits, Random, Room
 from ingress.mx.acceptance import Acceptance
 from ingress.mx.admission import BackPressure, Connections, Memory
 from ingress.mx.connection import Connection, template
@@ -53,6 +53,7 @@ class MxServer:
         random: Random,
         fingerprint: Fingerprint,
         tls: ssl.SSLContext | None = None,
+        room: Room | None = None,
     ) -> None:
         self._options = options
         self._live = Live()
@@ -71,7 +72,11 @@ class MxServer:
             tls=tls,
             acceptance=Acceptance(intake, fingerprint=fingerprint, random=random, clock=clock),
             recipients=Recipients(
-                directory, clock, hostname=options.hostname, postmaster=options.postmaster
+                directory,
+                clock,
+                hostname=options.hostname,
+                postmaster=options.postmaster,
+                room=room,
             ),
             limits=limits,
             lag=lag,

@@ -10,6 +10,7 @@ import click
 
 from infra.ports import DirectoryError
 from mailfold.cli.output import Failure, iso, json_option, listing
+from mailfold.erasing import erase_account
 from mailfold.mailboxes import open_mailbox
 from mailfold.wiring import open_house
 
@@ -94,14 +95,15 @@ def account_list(as_json: bool) -> None:
 @account.command("remove")
 @click.argument("address")
 def account_remove(address: str) -> None:
-    """Remove an account: nobody logs in and no mail is accepted for it.
-
-    Its mail stays in the log, and its mailbox with all that reads by mailbox, until it is erased.
-    """
+    """Remove an account and erase all its mail; interrupted, it is to be done again."""
     with open_house() as house, _directory_errors():
-        removed = house.directory.remove_account(address)
-    click.echo(f"{removed.address} is removed; its mail stays until it is erased")
-    click.echo(f"mailbox: {removed.mailbox_id}")
+        house.prepare()
+        found = house.directory.account(address)
+        if found is None:
+            raise Failure(f"there is no account {address}; see `mailfold account list`")
+        erased = erase_account(house, found)
+        house.directory.remove_account(address)
+        click.echo(f"{erased} messages erased")
 
 
 @click.group()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
 from infra.parts.files import FileParts
+from infra.parts.garbage import FileGarbage
 from infra.ports import (
     Checkpoint,
     ContentStore,
@@ -31,19 +32,19 @@ from infra.ports import (
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
+from mailfold.room import MailboxRoom
 from mailfold.settings import Settings, load
-from mailfold.wiring.engines import Base, Runner
-from projections.consumer import CHANNEL as VIEWS
+from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.views import VIEWS
+from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
 from projections.mailbox.ports import MailboxReader
-from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
-from projections.mailbox.tables import FORMAT
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
+from schemas.topics import MAIL_RECEIVED
 from streams.stage import Stage
-from streams.topology import INBOUND, MAILBOX
+from streams.topology import INBOUND, LIFECYCLE, MAILBOX, PROJECTIONS, ProjectionNode
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
+    from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
 
 
@@ -132,6 +134,13 @@ class House:
     def parts(self) -> FileParts:
         """Large parts."""
         return FileParts(self.settings.parts_path, self.engines.references)
+
+    @cached_property
+    def garbage(self) -> FileGarbage:
+        """Large parts that no mail needs."""
+        return FileGarbage(
+            self.parts, self.engines.references, self.settings.parts_grace, self.checkpoint
+        )
 
     @property
     def dead(self) -> DeadLetters:
@@ -226,33 +235,75 @@ class House:
             random=self.random,
         )
 
+    def lifecycle(self) -> LifecycleStage:
+        """Return the lifecycle stage."""
+        from streams.lifecycle.periods import DAY, Periods
+        from streams.lifecycle.stage import LifecycleStage
+
+        s = self.settings
+        periods = Periods(
+            trash=int(s.trash_days * DAY),
+            spam=int(s.spam_days * DAY),
+            undelete=int(s.undelete_days * DAY),
+        )
+        return LifecycleStage(
+            state=self.engines.lifecycle_state,
+            timers=self.engines.timers,
+            keys=self.keys,
+            content=self.content,
+            garbage=self.garbage,
+            clock=self.clock,
+            periods=periods,
+        )
+
     def stage(self, name: str) -> Stage[Any]:
         """Return the stage called `name` in the topology. Raises KeyError."""
         made: dict[str, Callable[[], Stage[Any]]] = {
             INBOUND.name: self.inbound,
             MAILBOX.name: self.mailbox,
+            LIFECYCLE.name: self.lifecycle,
         }
         return made[name]()
 
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage. Raises KeyError, SettingsError."""
+        if name == LIFECYCLE.name:
+            return self.stepping(name)
         return self.engines.runner(self.stage(name))
+
+    def stepping(self, name: str) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
+
+        With the lifecycle stage go timers and garbage.
+        """
+        inner = self.engines.stepping(self.stage(name))
+        if name != LIFECYCLE.name:
+            return inner
+        from streams.runners.timed import TimedRunner
+
+        return TimedRunner(
+            inner, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
+        )
 
     # -- projections
 
     @cached_property
-    def versions(self) -> Versions:
-        """Versions of the mailbox projection."""
-        made = Versions(
-            self.settings.views_path / "mailbox.db",
-            "mailbox",
-            MAILBOX_EVENTS,
-            FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
+    def versions(self) -> Mapping[str, Versions]:
+        """Versions of each projection, by name."""
+        made = {node.name: self._versions(node) for node in PROJECTIONS}
+        self._closers.extend(v.close for v in made.values())
+        return made
+
+    def _versions(self, node: ProjectionNode) -> Versions:
+        view = VIEWS[node.name]
+        return Versions(
+            self.settings.views_path / f"{node.name}.db",
+            node.name,
+            node.source,
+            view.format,
+            lambda path: view.make(path, self.keys, self.checkpoint),
             self.clock,
         )
-        self._closers.append(made.close)
-        return made
 
     @cached_property
     def reader(self) -> MailboxReader:
@@ -263,16 +314,14 @@ class House:
 
     def _live_file(self) -> Path:
         try:
-            return self.versions.live_file()
+            return self.versions["mailbox"].live_file()
         except NeedsRebuild as e:
             # To a reader an engine that is down: it is there again when it is built.
             raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
-        """Return the consumer of a projection."""
-        if name != "mailbox":
-            raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
+        """Return the consumer of a projection. Raises KeyError."""
+        return Consumer(self.log, self.versions[name], self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 
@@ -307,6 +356,7 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
+            room=MailboxRoom(self.directory, self.reader),
         )
 
     def _tls(self) -> ssl.SSLContext:
@@ -334,7 +384,7 @@ class House:
                 parts=self.parts,
                 fingerprint=self.fingerprint,
                 wake=self.wake,
-                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
                 limits=self.limits,
                 lag=self.lag,
                 clock=self.clock,

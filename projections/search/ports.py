@@ -57,11 +57,13 @@ class SearchReader(Protocol):
         include_spam: bool = False,
         limit: int = 50,
         page_token: str | None = None,
+        excerpts: bool = True,
     ) -> tuple[Found, int]:
         """Return a page of the messages that a query finds, and the head.
 
         `labels` are identifiers of labels, in all of which they must be too. SPAM and TRASH are
         left out unless `include_spam` is set, labels are given, or the query asks for the one or
-        the other by `in:` or `label:`. Raises BadQuery, BadPageToken.
+        the other by `in:` or `label:`. Without `excerpts` no content is read and all of them are
+        empty. Raises BadQuery, BadPageToken.
         """
         ...

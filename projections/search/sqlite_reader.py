@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,6 @@ from projections.search.sqlite_write import load_mailbox, octets
 from projections.search.state import Mailbox
 from projections.search.tables import connect, first_row, next_first_row
 from projections.search.tokens import tokens
-from projections.search.tree import Node
 from schemas.identity import from_bytes
 
 _COUNTED = 500
@@ -93,6 +93,7 @@ class SqliteSearchReader:
         include_spam: bool = False,
         limit: int = 50,
         page_token: str | None = None,
+        excerpts: bool = True,
     ) -> tuple[Found, int]:
         """Return a page of the messages that a query finds, and the head."""
         node = parse(query)
@@ -117,11 +118,12 @@ class SqliteSearchReader:
         if more:
             _, date, identifier, _ = page[-1]
             token = to_token(asked, Place(date, identifier, estimate))
-        return Found(self._hits(page, node), token, estimate), mailbox.head
+        return Found(
+            self._hits(page, matcher(wanted(node)) if excerpts else None), token, estimate
+        ), mailbox.head
 
-    def _hits(self, page: Sequence[_Row], node: Node) -> tuple[Hit, ...]:
+    def _hits(self, page: Sequence[_Row], sought: re.Pattern[str] | None) -> tuple[Hit, ...]:
         ids = [(from_bytes(message), from_bytes(mail)) for _, _, message, mail in page]
-        sought = matcher(wanted(node))
         if sought is None:
             return tuple(Hit(message, ()) for message, _ in ids)
         texts = self._letters.texts(ids)

@@ -11,6 +11,8 @@ from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
+from projections.rebuild import Progress, rebuild
+from projections.versions import NeedsRebuild
 from streams.topology import MAILBOX
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
@@ -69,9 +71,39 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
 
 def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
+    if not _current(house, inherited, stop):
+        return
     consumer = house.projection_consumer("mailbox")
     inherited.ready()
     consumer.run(stop, stop.wait)
+
+
+def _current(house: House, inherited: Inherited, stop: Stop) -> bool:
+    """Build the projection anew when other code wrote it; False when it is time to stop."""
+    versions = house.versions
+    try:
+        versions.live_file()
+    except NeedsRebuild as e:
+        logger.warning("%s; building it anew", e)
+    else:
+        return True
+
+    def told(progress: Progress) -> None:
+        inherited.busy()
+        if stop():
+            raise _Stopped
+
+    try:
+        made = rebuild(house.log, versions, clock=house.clock, report=told)
+    except _Stopped:
+        # What is built is kept, and taken up by the next start.
+        return False
+    logger.warning("projection %s: version %d is live", made.name, made.version)
+    return True
+
+
+class _Stopped(Exception):
+    pass
 
 
 def _api(house: House, inherited: Inherited) -> None:

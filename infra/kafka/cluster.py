@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -69,7 +69,11 @@ class Cluster:
     def __init__(self, connection: Connection) -> None:
         self._timeout = connection.timeout
         self._admin = AdminClient(connection.settings(), logger=LOG)
+        self._connection = connection
         self._mutex = threading.Lock()
+        # One of its own: an answer about a group may be long in coming.
+        self._asking = threading.Lock()
+        self._consumers: dict[str, Consumer] = {}
         self._partitions: dict[str, int] = {}
 
     def partitions(self, topic: str) -> int:
@@ -148,28 +152,49 @@ class Cluster:
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The offsets that a group has committed for a topic, by partition, where it has."""
+        # Not the AdminClient's list_consumer_group_offsets: while the group's coordinator loads
+        # or moves, librdkafka 2.16 follows a null pointer there (rd_kafka_handle_OffsetFetch
+        # asks the consumer group of a client that has none).
         asked = [TopicPartition(topic, p) for p in range(self.partitions(topic))]
 
         def ask() -> dict[int, int]:
-            futures = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, asked)],
-                require_stable=True,
-                request_timeout=self._timeout,
-            )
-            answer = _checked(futures[group].result(self._timeout))
+            with self._asking:
+                answer = self._consumer(group).committed(asked, self._timeout)
+            for each in answer:
+                if each.error is not None:
+                    raise KafkaException(each.error)
             return {each.partition: each.offset for each in answer if each.offset >= 0}
 
-        return self._asked("list group offsets", ask)
+        return self._asked("ask for group offsets", ask)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        with self._asking:
+            while self._consumers:
+                self._consumers.popitem()[1].close()
+
+    def _consumer(self, group: str) -> Consumer:
+        """A consumer that knows a group and is no member of it."""
+        if group not in self._consumers:
+            self._consumers[group] = Consumer(
+                self._connection.settings(
+                    group_id=group,
+                    enable_auto_commit=False,
+                    # Offsets within an open transaction are waited for (KIP-447).
+                    isolation_level="read_committed",
+                ),
+                logger=LOG,
+            )
+        return self._consumers[group]
 
     def commit(self, group: str, topic: str, position: Position) -> None:
         """Set the offsets of a group that has no members now."""
         wanted = [TopicPartition(topic, p, offset) for p, offset in position.items()]
 
-        def ask() -> list[TopicPartition]:
-            futures = self._admin.alter_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, wanted)], request_timeout=self._timeout
-            )
-            return _checked(futures[group].result(self._timeout))
+        # By a consumer too, for the same reason.
+        def ask() -> object:
+            with self._asking:
+                return self._consumer(group).commit(offsets=wanted, asynchronous=False)
 
         self._asked("set group offsets", ask)
 
@@ -194,16 +219,3 @@ class Cluster:
                     raise fault(what, e) from e
             time.sleep(_POLL_SECONDS)
             self.topics()  # who leads a partition may have changed: learn it
-
-
-def _checked(answer: ConsumerGroupTopicPartitions) -> list[TopicPartition]:
-    """The partitions of an answer. Raises KafkaException for one that has an error.
-
-    The request as a whole succeeds even so, for instance when a member holds a partition whose
-    offset was to be set.
-    """
-    partitions = answer.topic_partitions or []
-    for each in partitions:
-        if each.error is not None:
-            raise KafkaException(each.error)
-    return partitions

@@ -212,6 +212,7 @@ class KafkaLog:
     def close(self) -> None:
         """Wait for what is being appended, and give the connections back."""
         self._appender.close()
+        self._cluster.close()
 
     def _address(self, output: Output, causes: Mapping[str, str] | None = None) -> Addressed:
         topic = self.prefix + output.topic

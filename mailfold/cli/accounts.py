@@ -94,9 +94,14 @@ def account_list(as_json: bool) -> None:
 @account.command("remove")
 @click.argument("address")
 def account_remove(address: str) -> None:
-    """Remove an account: nobody logs in and no mail is accepted for it."""
+    """Remove an account: nobody logs in and no mail is accepted for it.
+
+    Its mail stays in the log, and its mailbox with all that reads by mailbox, until it is erased.
+    """
     with open_house() as house, _directory_errors():
-        house.directory.remove_account(address)
+        removed = house.directory.remove_account(address)
+    click.echo(f"{removed.address} is removed; its mail stays until it is erased")
+    click.echo(f"mailbox: {removed.mailbox_id}")
 
 
 @click.group()
@@ -118,8 +123,16 @@ def alias_add(name: str, address: str) -> None:
 def alias_list(as_json: bool) -> None:
     """List the aliases."""
     with open_house() as house:
-        rows = [{"alias": a.alias, "address": a.target} for a in house.directory.aliases()]
-        listing(rows, ("alias", "address"), as_json)
+        rows = [
+            {
+                "alias": a.alias,
+                "address": a.target,
+                "remote": a.remote,
+                "created": iso(a.created_at),
+            }
+            for a in house.directory.aliases()
+        ]
+        listing(rows, ("alias", "address", "remote", "created"), as_json)
 
 
 @alias.command("remove")
@@ -137,7 +150,13 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("address")
-@click.option("--scope", type=click.Choice(["read", "write"]), default="write", show_default=True)
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write"]),
+    default="write",
+    show_default=True,
+    help="What it allows.",
+)
 @click.option("--ttl", default="30d", show_default=True, help="How long it lives: 30d, 12h, 45m.")
 def token_create(address: str, scope: str, ttl: str) -> None:
     """Make a token and print it; it is not kept and can't be shown again."""

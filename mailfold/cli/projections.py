@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import click
 
-from mailfold.cli.output import Failure, json_option, listing, progress
+from mailfold.cli.output import Failure, json_option, listing
+from mailfold.cli.progress import Report, progress
 from mailfold.wiring import open_house
 from projections.rebuild import Progress, rebuild, roll_back, status
 from projections.verify import verify
@@ -74,7 +75,7 @@ def projection_verify(name: str) -> None:
         click.echo(f"{name} equals a fold of the log")
 
 
-def _told(report: Callable[[int, int | None], None]) -> Callable[[Progress], None]:
+def _told(report: Report) -> Callable[[Progress], None]:
     return lambda p: report(p.done, p.total)
 
 

@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
-from infra.limits.memory import MemoryLimits
-from infra.limits.none import NoLimits
 from infra.parts.files import FileParts
 from infra.ports import (
     Checkpoint,
     ContentStore,
     DeadLetters,
+    EngineDown,
     EventLog,
     Lag,
     Limits,
@@ -39,9 +39,9 @@ from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
 from projections.mailbox.tables import FORMAT
-from projections.versions import Versions
+from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAILBOX_EVENTS
+from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.stage import Stage
 from streams.topology import INBOUND, MAILBOX
 
@@ -58,6 +58,10 @@ if TYPE_CHECKING:
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
     from streams.mailbox.stage import MailboxStage
+
+
+class Incomplete(Exception):
+    """Files of the installation are missing; the text says which and what to do."""
 
 
 class House:
@@ -160,6 +164,9 @@ class House:
     @cached_property
     def limits(self) -> Limits:
         """Rate limits."""
+        from infra.limits.memory import MemoryLimits
+        from infra.limits.none import NoLimits
+
         s = self.settings
         if s.limits == "off":
             return NoLimits()
@@ -244,9 +251,16 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self.versions.live_file)
+        made = SqliteMailboxReader(self._live_file)
         self._closers.append(made.close)
         return made
+
+    def _live_file(self) -> Path:
+        try:
+            return self.versions.live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection."""
@@ -352,12 +366,22 @@ class House:
         )
 
     def prepare(self) -> None:
-        """Make the folders and files of the installation that are not there."""
+        """Make the folders and files of the installation that are not there.
+
+        Raises Incomplete, EngineDown.
+        """
         s = self.settings
         for folder in (s.data, s.views_path, s.parts_path, s.run_path):
             make_folder(folder)
-        self.keys.secret()
         self.engines.prepare()
+        # Keys are durable before the mail that they open, so that mail without keys has lost them;
+        # with new ones nobody could read it, and a restore would come too late for what is new.
+        if not s.keys_path.exists() and any(self.log.end(MAIL_RECEIVED).values()):
+            raise Incomplete(
+                f"{s.keys_path} is missing, without which no mail can be read: put it back from a"
+                " backup before you start mailfold"
+            )
+        self.keys.secret()
         self.directory.domains()
 
 

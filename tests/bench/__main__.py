@@ -22,6 +22,13 @@ LARGE = int(os.environ.get("MAILFOLD_BENCH_LARGE", "100000"))
 
 Row = dict[str, Any]
 
+
+def _runners() -> Iterator[Row]:
+    from tests.bench.runners import runners
+
+    return runners()
+
+
 ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "smtp 2 kB": lambda: iter([smtp_to_listed(2_000, 6_000)]),
     "smtp 10 kB": lambda: iter([smtp_to_listed(10_000, 6_000)]),
@@ -30,6 +37,7 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "latency": lambda: iter([latency(300, 20)]),
     "import": lambda: iter([import_mbox(6_000)]),
     "large": lambda: large_mailbox(LARGE),
+    "runner": _runners,
 }
 
 

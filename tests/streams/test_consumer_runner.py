@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.runners import RunnerContract
+from tests.contracts.partitioned_runners import PartitionedRunnerContract
 from tests.streams.kafka_rig import DrivenConsumer, KafkaRig
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -20,5 +20,5 @@ def rig(kafka: str, tmp_path: Path) -> Iterator[KafkaRig]:
     made.close()
 
 
-class TestConsumerRunner(RunnerContract):
+class TestConsumerRunner(PartitionedRunnerContract):
     """The contract, on Kafka."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.runners import RunnerContract
+from tests.contracts.partitioned_runners import PartitionedRunnerContract
 from tests.streams.kafka_rig import DrivenFaust, KafkaRig
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -20,5 +20,5 @@ def rig(kafka: str, tmp_path: Path) -> Iterator[KafkaRig]:
     made.close()
 
 
-class TestFaustRunner(RunnerContract):
+class TestFaustRunner(PartitionedRunnerContract):
     """The contract, with Faust as the host."""

@@ -64,13 +64,6 @@ class TopicPartition:
     error: KafkaError | None
     def __init__(self, topic: str, partition: int = -1, offset: int = -1001) -> None: ...
 
-class ConsumerGroupTopicPartitions:
-    group_id: str
-    topic_partitions: list[TopicPartition] | None
-    def __init__(
-        self, group_id: str, topic_partitions: list[TopicPartition] | None = None
-    ) -> None: ...
-
 class ConsumerGroupMetadata: ...
 
 class IsolationLevel(Enum):

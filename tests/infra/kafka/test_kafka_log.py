@@ -300,6 +300,8 @@ def test_a_broker_that_is_away_is_an_engine_that_is_down(tmp_path: Path, clock: 
             tx.append([command("m", "away in a transaction")])
         writer.close()
         broker.start()
+        # While the coordinators of groups load.
+        assert log.committed("stage", TOPIC) == {}
         log.append([command("m", "after")])
         writer = log.writer("stage", 0)
         with writer.transaction() as tx:

@@ -4,7 +4,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     TopicPartition,
 )
@@ -55,19 +54,6 @@ class AdminClient:
         isolation_level: IsolationLevel = ...,
         request_timeout: float = ...,
     ) -> dict[TopicPartition, Future[ListOffsetsResultInfo]]: ...
-    def list_consumer_group_offsets(
-        self,
-        list_consumer_group_offsets_request: list[ConsumerGroupTopicPartitions],
-        *,
-        require_stable: bool = ...,
-        request_timeout: float = ...,
-    ) -> dict[str, Future[ConsumerGroupTopicPartitions]]: ...
-    def alter_consumer_group_offsets(
-        self,
-        alter_consumer_group_offsets_request: list[ConsumerGroupTopicPartitions],
-        *,
-        request_timeout: float = ...,
-    ) -> dict[str, Future[ConsumerGroupTopicPartitions]]: ...
     def delete_records(
         self, topic_partition_offsets: list[TopicPartition], *, request_timeout: float = ...
     ) -> dict[TopicPartition, Future[object]]: ...

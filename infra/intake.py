@@ -166,7 +166,7 @@ def _resolve(results: Sequence[tuple[_Waiting, BaseException | None]]) -> None:
                 w.future.set_result(None)
             elif isinstance(error, EngineDown):
                 # One for each: an exception gathers the traceback of everybody who raises it.
-                w.future.set_exception(EngineDown(*error.args))
+                w.future.set_exception(EngineDown(error.text, error.fault))
             else:
                 w.future.set_exception(error)
 

@@ -30,8 +30,18 @@ Position = Mapping[int, int]
 """Where a consumer stands in a topic: partition -> offset of the next record. {} is the start."""
 
 
+Fault = Literal["away", "busy", "full", "disk", "denied", "damaged"]
+"""What is the matter with an engine: not there, held by somebody else, out of room, the disk gives
+errors, not allowed to us, its data are broken."""
+
+
 class EngineDown(Exception):
     """An engine can't be reached or refuses; the same call may succeed later."""
+
+    def __init__(self, text: str, fault: Fault = "away") -> None:
+        super().__init__(text)
+        self.text = text
+        self.fault: Fault = fault
 
 
 class Fenced(Exception):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
-from infra.ports import EngineDown
-from mailfold.wiring import House
+from mailfold import findings_of_files as files
+from mailfold import findings_of_mail as mail
+from mailfold.advice import advice
+from mailfold.settings import Settings
+from mailfold.wiring import House, open_house
 
-LOW_SPACE = 1 << 30
-"""Free octets below which a disk is called low."""
+T = TypeVar("T")
+
+Found = tuple[bool, str]
+"""Whether it is well, and what is wrong and what to do about it, or what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,69 +27,68 @@ class Finding:
     text: str
 
 
-def findings(house: House) -> Iterator[Finding]:
-    """Yield what each check found."""
-    for check, look in _CHECKS.items():
-        try:
-            ok, text = look(house)
-        except (EngineDown, OSError) as e:
-            ok, text = False, f"can't be reached: {e}"
+def findings(settings: Settings, *, deep: bool = False) -> Iterator[Finding]:
+    """Yield what each check found; a `deep` one reads all files through.
+
+    No key or account is made: when files are missing, what rests on them is not looked at.
+    """
+    for check, look in _ON_DISK.items():
+        ok, text = _found(settings, look)
         yield Finding(check, ok, text)
+        if not ok and check in _NEEDED:
+            return
+    with open_house(settings) as house:
+        for check, look_in in (_IN_HOUSE | (_DEEP if deep else {})).items():
+            yield Finding(check, *_found(house, look_in))
 
 
-def _folder(house: House) -> tuple[bool, str]:
-    folder = house.settings.data
-    if not folder.is_dir():
-        return False, f"{folder} is not there; `mailfold serve` makes it"
-    if not os.access(folder, os.W_OK):
-        return False, f"{folder} can't be written to; give it to the user that runs mailfold"
-    if folder.stat().st_mode & 0o077:
-        return False, f"{folder} can be read by others; chmod 700 {folder}"
-    return True, str(folder)
+def _found(where: T, look: Callable[[T], Found]) -> Found:
+    try:
+        return look(where)
+    except Exception as e:
+        text = advice(e)
+        if text is None:
+            raise
+        return False, text
 
 
-def _space(house: House) -> tuple[bool, str]:
-    free = shutil.disk_usage(house.settings.data).free
-    text = f"{free // (1 << 20)} MiB free"
-    return (True, text) if free >= LOW_SPACE else (False, f"only {text}; make room")
-
-
-def _log(house: House) -> tuple[bool, str]:
-    return True, f"{sum(house.log.end('mailbox.events').values())} mailbox events"
-
-
-def _keys(house: House) -> tuple[bool, str]:
-    house.keys.secret()
-    return True, "the installation's secret is there"
-
-
-def _accounts(house: House) -> tuple[bool, str]:
-    count = len(house.directory.accounts())
-    if count == 0:
-        return False, "there are no accounts; mailfold account add ADDRESS"
-    return True, f"{count} accounts"
-
-
-def _dead_letters(house: House) -> tuple[bool, str]:
+def _dead_letters(house: House) -> Found:
     letters = house.dead.list()
     if letters:
         return False, f"{len(letters)} records wait; `mailfold dead list` says why"
     return True, "none"
 
 
-def _lag(house: House) -> tuple[bool, str]:
-    lag = house.lag.lag()
-    if lag > house.settings.lag_slow:
-        return False, f"{lag} mails wait to be judged; is `mailfold serve` running?"
-    return True, f"{lag} mails wait to be judged"
+def _accounts(house: House) -> Found:
+    count = len(house.directory.accounts())
+    if count == 0:
+        return False, "there are none; make one with `mailfold account add ADDRESS`"
+    return True, f"{count}"
 
 
-_CHECKS: dict[str, Callable[[House], tuple[bool, str]]] = {
-    "data folder": _folder,
-    "disk": _space,
-    "log": _log,
-    "keys": _keys,
-    "accounts": _accounts,
-    "dead letters": _dead_letters,
-    "lag": _lag,
+def _postmaster(house: House) -> Found:
+    name = house.settings.postmaster
+    if name and house.directory.resolve(name) is None:
+        return False, f"{name} is no account here; set postmaster to one that is"
+    return True, name or "the account that was made first"
+
+
+_ON_DISK: dict[str, Callable[[Settings], Found]] = {
+    "data folder": files.folder,
+    "disk": files.space,
+    "SQLite": files.sqlite,
+    "files": files.missing,
 }
+_NEEDED = ("data folder", "SQLite", "files")
+
+_IN_HOUSE: dict[str, Callable[[House], Found]] = {
+    "log": mail.log,
+    "clock": mail.clock,
+    "keys": mail.keys,
+    "accounts": _accounts,
+    "postmaster": _postmaster,
+    "stages": mail.stages,
+    "dead letters": _dead_letters,
+    "projection mailbox": mail.projection,
+}
+_DEEP: dict[str, Callable[[House], Found]] = {"every page": files.pages}

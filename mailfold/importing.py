@@ -17,9 +17,12 @@ def import_paths(
     paths: Sequence[Path],
     mailbox_id: str,
     label: str | None,
-    told: Callable[[int, int | None], None],
+    told: Callable[[int, int | None, str], None],
 ) -> Report:
-    """Import what is found under `paths`; `told(done, total)` hears of the progress in octets."""
+    """Import what is found under `paths`.
+
+    `told(done, total, note)` hears of the progress in octets, with the number of mails beside it.
+    """
     target = Target(
         mailbox_id=mailbox_id,
         intake=house.intake,
@@ -32,6 +35,8 @@ def import_paths(
         labels=(label,) if label else (),
     )
     meter = Meter()
-    return asyncio.run(
-        bring_in(mails(paths, meter), target, progress=lambda _: told(meter.done, meter.total))
-    )
+
+    def tell(report: Report) -> None:
+        told(meter.done, meter.total, f"{report.seen:,} mails")
+
+    return asyncio.run(bring_in(mails(paths, meter), target, progress=tell))

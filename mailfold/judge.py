@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mail.authentication.dns import Answer, Question
 from mail.authentication.evaluate import AuthSettings
@@ -20,14 +20,15 @@ from streams.inbound.authenticate import Question as MailQuestion
 class BatchJudge:
     """Judges a batch of mails concurrently on an event loop of its own.
 
-    Answers are shared within a batch: the same question of many mails is asked once.
+    Answers are shared within a batch: the same question of many mails is asked once. `settings`
+    is called for each batch, so that a domain that is added is protected at once.
     """
 
     def __init__(
         self,
         resolve: Resolve,
         at_hand: AtHand,
-        settings: AuthSettings,
+        settings: Callable[[], AuthSettings],
         limits: ResolutionLimits,
     ) -> None:
         self._resolve = resolve
@@ -42,6 +43,7 @@ class BatchJudge:
 
     async def _all(self, mails: Sequence[MailQuestion]) -> Sequence[Judged]:
         shared = _Shared(self._resolve)
+        settings = self._settings()
         return await asyncio.gather(
             *(
                 resolve_and_authenticate(
@@ -49,7 +51,7 @@ class BatchJudge:
                     m.envelope,
                     shared,
                     m.received_at,
-                    self._settings,
+                    settings,
                     self._limits,
                     self._at_hand,
                 )

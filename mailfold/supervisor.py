@@ -27,11 +27,14 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 READY_TIMEOUT = 60.0
+"""Seconds for which none of the children may say anything before all have said that they serve."""
 STOP_TIMEOUT = 15.0
 _BACKOFF_FIRST = 0.1
 _BACKOFF_MOST = 5.0
 _HEALTHY_AFTER = 10.0
 _POLL = 0.02
+
+_BUSY, _READY = b".", b"!"
 
 FDS_VARIABLE = "MAILFOLD_FDS"
 
@@ -144,6 +147,7 @@ class Supervisor:
     environment: Mapping[str, str]
     announce: str
     _stopping: bool = False
+    _heard: float = 0.0
     _children: list[_Child] = field(default_factory=list[_Child])
 
     def run(self) -> int:
@@ -173,7 +177,7 @@ class Supervisor:
         self._children = [_Child(r) for r in self.roles]
         selector = selectors.DefaultSelector()
         selector.register(wake_r, selectors.EVENT_READ)
-        begun = time.monotonic()
+        self._heard = time.monotonic()
         announced = False
         while not self._stopping:
             now = time.monotonic()
@@ -184,7 +188,7 @@ class Supervisor:
             if not announced and all(c.ready for c in self._children):
                 announced = True
                 print(self.announce, flush=True)  # noqa: T201 (the promise of `serve`)
-            if not announced and now - begun > READY_TIMEOUT:
+            if not announced and now - self._heard > READY_TIMEOUT:
                 missing = ", ".join(c.role.name for c in self._children if not c.ready)
                 logger.error("not ready after %.0f s: %s", READY_TIMEOUT, missing)
                 return 1
@@ -220,10 +224,13 @@ class Supervisor:
 
     def _hear(self, child: _Child, selector: selectors.BaseSelector) -> None:
         try:
-            child.ready = child.ready or bool(os.read(child.ready_fd, 16))
+            said = os.read(child.ready_fd, 512)
         except BlockingIOError:
             return
-        self._forget_pipe(child, selector)
+        self._heard = time.monotonic()
+        child.ready = child.ready or _READY in said
+        if child.ready or not said:
+            self._forget_pipe(child, selector)
 
     def _forget_pipe(self, child: _Child, selector: selectors.BaseSelector) -> None:
         if child.ready_fd >= 0:
@@ -278,12 +285,20 @@ class Inherited:
             raise SupervisorError(f"no socket {name!r} was inherited; start it by `mailfold serve`")
         return socket.socket(fileno=self.fds[name])
 
+    def busy(self) -> None:
+        """Tell the supervisor that this child will serve later, and is at it."""
+        fd = self.fds.get("ready")
+        if fd is not None:
+            # A pipe that is full says so already.
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(fd, _BUSY)
+
     def ready(self) -> None:
         """Tell the supervisor that this child serves."""
         fd = self.fds.pop("ready", None)
         if fd is not None:
             with contextlib.suppress(BrokenPipeError):
-                os.write(fd, b"ready")
+                os.write(fd, _READY)
             os.close(fd)
 
     def alive_fd(self) -> int | None:

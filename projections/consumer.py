@@ -6,6 +6,7 @@ never holds what a power cut takes back from the log.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from infra.ports import Checkpoint, EngineDown, EventLog, Position, Reader, Record, Wake
@@ -14,6 +15,8 @@ from projections.versions import Version, Versions
 
 CHANNEL = "views"
 """Whoever waits for a projection to move listens here."""
+
+logger = logging.getLogger(__name__)
 
 _ERASED = "Erased"
 _PATIENCE = 10.0
@@ -109,7 +112,8 @@ class Consumer:
                 try:
                     self.step(_IDLE)
                     delay = _FIRST_PAUSE
-                except EngineDown:
+                except EngineDown as e:
+                    logger.warning("projection %s waits: %s", self._versions.name, e)
                     self.close()
                     pause(delay)
                     delay = min(delay * 2, _LONGEST_PAUSE)

@@ -16,7 +16,8 @@ from typing import Literal, cast
 
 import apsw
 
-from infra.ports import Clock, EngineDown
+from infra.ports import Clock
+from projections.faults import engine_down
 from projections.ports import Projection
 
 State = Literal["live", "previous", "building"]
@@ -93,11 +94,12 @@ class Versions:
                 try:
                     yield connection
                 except BaseException:
-                    connection.execute("rollback")
+                    if not connection.get_autocommit():
+                        connection.execute("rollback")
                     raise
                 connection.execute("commit")
             except apsw.Error as e:
-                raise EngineDown(f"{self._path.name}: {type(e).__name__}") from e
+                raise engine_down(self._path, e) from e
 
     def list(self) -> Sequence[Version]:
         """Return all versions, the live one first."""

@@ -10,6 +10,8 @@ MX, submission, importer ──► mail.received
       MAILBOX  thread ▸ label ▸ deliver       (the one writer of a mailbox)
                                        └──► mailbox.events
                                                │
+      LIFECYCLE  time ▸ count ▸ destroy ───────┤   (timers give mailbox.commands when due)
+                                               │
       PROJECTIONS  mailbox                     (each its own consumer)
 """
 
@@ -62,6 +64,14 @@ MAILBOX = StageNode(
     folds=MAILBOX_EVENTS,
 )
 
-STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX)
+LIFECYCLE = StageNode(
+    name="lifecycle",
+    source=MAILBOX_EVENTS,
+    steps=("time", "count", "destroy"),
+    sinks=(MAILBOX_COMMANDS,),
+    folds=None,
+)
+
+STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
 
 PROJECTIONS: tuple[ProjectionNode, ...] = (ProjectionNode("mailbox", MAILBOX_EVENTS),)

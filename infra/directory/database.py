@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from infra.directory.tables import METADATA
-from infra.ports import Clock, EngineDown
+from infra.ports import Clock, EngineDown, Fault
 
 _SQLITE_SETTINGS = (
     "PRAGMA busy_timeout=5000",
@@ -65,6 +65,14 @@ class Database:
             finally:
                 cursor.close()
 
+    def damage(self) -> str:
+        """Read a SQLite file through; return what is wrong with it, "" for nothing."""
+        if self._engine.dialect.name != "sqlite":
+            return ""
+        with self.connect() as c:
+            found = str(c.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        return "" if found == "ok" else found
+
     def close(self) -> None:
         """Give all connections back."""
         with self._lock:
@@ -77,7 +85,29 @@ class Database:
         try:
             yield
         except (OperationalError, InterfaceError) as e:
-            raise EngineDown(f"the directory's database: {type(e.orig).__name__}") from e
+            raise EngineDown(f"accounts: {type(e.orig).__name__}", _fault(e)) from e
+        except DatabaseError as e:
+            # The class itself, and none of those below it, is what a damaged file raises.
+            if type(e) is not DatabaseError:
+                raise
+            raise EngineDown(f"accounts: {type(e.orig).__name__}", "damaged") from e
+
+
+_FAULTS: dict[str, Fault] = {
+    "SQLITE_BUSY": "busy",
+    "SQLITE_LOCKED": "busy",
+    "SQLITE_FULL": "full",
+    "SQLITE_IOERR": "disk",
+    "SQLITE_CANTOPEN": "denied",
+    "SQLITE_READONLY": "denied",
+    "SQLITE_PERM": "denied",
+}
+
+
+def _fault(error: DBAPIError) -> Fault:
+    # An extended code has the name of its family before it: SQLITE_IOERR_FSYNC.
+    words = str(getattr(error.orig, "sqlite_errorname", "")).split("_")
+    return _FAULTS.get("_".join(words[:2]), "away")
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

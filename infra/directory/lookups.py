@@ -40,6 +40,10 @@ class Lookups:
         name = canonical_domain(domain)
         return self._remember(("hosts", name), lambda: self._has(name))
 
+    def hosted(self) -> frozenset[str]:
+        """Return the domains whose mail is ours. Raises EngineDown."""
+        return self._remember(("hosted", ""), self._hosted)
+
     def resolve(self, address: str) -> Recipient | None:
         """Return whom `address` reaches. Raises EngineDown.
 
@@ -127,6 +131,10 @@ class Lookups:
             return (
                 c.execute(select(DOMAIN.c.name).where(DOMAIN.c.name == domain)).first() is not None
             )
+
+    def _hosted(self) -> frozenset[str]:
+        with self._database.connect() as c:
+            return frozenset(c.execute(select(DOMAIN.c.name)).scalars())
 
     def _resolve(self, address: str) -> Recipient | None:
         name = parse(address)

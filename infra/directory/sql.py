@@ -233,6 +233,12 @@ class SqlDirectory(Lookups):
             if not c.execute(delete(TOKEN).where(TOKEN.c.id == id)).rowcount:
                 raise DirectoryError(f"there is no token {id}")
 
+    # -- the file ----------------------------------------------------------------------------
+
+    def damage(self) -> str:
+        """Read all of it; return what is wrong, "" for nothing. Raises EngineDown."""
+        return self._database.damage()
+
     # -- what a change rests on --------------------------------------------------------------
 
     def _existing(self, address: str) -> Account:

@@ -18,18 +18,20 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 
 from infra.dns.cache import AnswerCache
+from infra.dns.outage import Outage
 from mail.authentication.dns import Answer, Question, Record, bounded
 
 _AT_ONCE = 64
 # The largest datagram that is never fragmented on the way (DNS flag day 2020).
 _DATAGRAM = 1232
+_TIMED_OUT = Answer("timeout")
 
 
 class DnsResolver:
     """Answers questions from the servers of a `host:port,...` list, or from the system's.
 
-    A server that does not answer costs `timeout` seconds at most, whatever was asked; the same
-    question asked twice at once is sent once.
+    A server that does not answer costs `timeout` seconds at most, whatever was asked, and soon
+    next to nothing (see `outage`); the same question asked twice at once is sent once.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class DnsResolver:
         self._resolver.lifetime = timeout
         self._resolver.use_edns(0, 0, _DATAGRAM)
         self._cache = AnswerCache(entries, clock)
+        self._clock = clock
+        self._outage = Outage(timeout, clock)
         self._under_way: dict[Question, asyncio.Future[Answer]] = {}
 
     def at_hand(self, asked: Question) -> Answer | None:
@@ -62,36 +66,43 @@ class DnsResolver:
             if known is not None:
                 return known
             async with gate:
-                return await self._once(asked)
+                seconds = await self._outage.patience()
+                return await self._once(asked, seconds) if seconds else _TIMED_OUT
 
         unique = list(dict.fromkeys(questions))
         answers = await asyncio.gather(*(one(asked) for asked in unique))
         return dict(zip(unique, answers, strict=True))
 
-    async def _once(self, asked: Question) -> Answer:
+    async def _once(self, asked: Question, seconds: float) -> Answer:
         waiting = self._under_way.get(asked)
         if waiting is not None and waiting.get_loop() is asyncio.get_running_loop():
             return await asyncio.shield(waiting)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._under_way[asked] = future
-        answer = Answer("timeout")
+        answer = _TIMED_OUT
+        begun = self._clock()
         try:
-            answer = bounded(asked, await self._ask(asked))
+            answer = bounded(asked, await self._ask(asked, seconds))
             self._cache.put(asked, answer)
         finally:
+            if answer.status != "timeout":
+                self._outage.answered()
+            elif self._clock() - begun >= self._resolver.timeout:
+                # Also when whoever asked has given up: a whole try has gone unanswered.
+                self._outage.unanswered()
             # When this task is cancelled, those who wait for it learn that there is no answer.
             self._under_way.pop(asked, None)
             if not future.done():
                 future.set_result(answer)
         return answer
 
-    async def _ask(self, asked: Question) -> Answer:
+    async def _ask(self, asked: Question, seconds: float) -> Answer:
         if not self._resolver.nameservers:
             return Answer("servfail")
         try:
             name = dns.name.Name([*(part.encode("ascii") for part in asked.name.split(".")), b""])
             found = await self._resolver.resolve(
-                name, asked.rrtype, raise_on_no_answer=False, search=False
+                name, asked.rrtype, raise_on_no_answer=False, search=False, lifetime=seconds
             )
         except dns.resolver.NXDOMAIN as absent:
             return Answer("nxdomain", (), _negative_ttl(absent))

@@ -19,7 +19,7 @@ import apsw
 from infra.ports import EngineDown
 from infra.sqlite.errors import engine_errors
 
-_OLDEST = (3, 51, 3)
+OLDEST = (3, 51, 3)
 """Before 3.51.3 a checkpoint that races the reset of the WAL can lose a commit."""
 
 WalHook = Callable[[apsw.Connection, str, int], int]
@@ -118,7 +118,7 @@ def open_connection(
     writer. Raises EngineDown.
     """
     version = apsw.sqlite_lib_version()
-    if tuple(map(int, version.split("."))) < _OLDEST:
+    if tuple(map(int, version.split("."))) < OLDEST:
         raise EngineDown(f"SQLite {version} can lose commits; install a newer apsw")
     with engine_errors(path):
         connection = apsw.Connection(os.fspath(path), vfs=vfs)

@@ -8,24 +8,25 @@ from pathlib import Path
 
 import apsw
 
-from infra.ports import EngineDown
+from infra.ports import EngineDown, Fault
 
-_DOWN = (
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-    apsw.PermissionsError,
-    apsw.NoMemError,
-    apsw.ProtocolError,
-    apsw.InterruptError,
+_FAULTS: dict[type[apsw.Error], Fault] = {
+    apsw.BusyError: "busy",
+    apsw.LockedError: "busy",
+    apsw.ProtocolError: "busy",
+    apsw.InterruptError: "busy",
+    apsw.FullError: "full",
+    apsw.IOError: "disk",
+    apsw.CantOpenError: "denied",
+    apsw.ReadOnlyError: "denied",
+    apsw.PermissionsError: "denied",
+    apsw.NoMemError: "away",
     # A damaged file is not mended by a second try, yet to a sender it is a failure of ours that
     # may pass (RFC 5321 section 4.2.1, 4yz), never a reason to give the mail back.
-    apsw.CorruptError,
-    apsw.NotADBError,
-)
+    apsw.CorruptError: "damaged",
+    apsw.NotADBError: "damaged",
+}
+_DOWN = tuple(_FAULTS)
 
 
 @contextmanager
@@ -34,4 +35,4 @@ def engine_errors(path: Path) -> Generator[None]:
     try:
         yield
     except _DOWN as e:
-        raise EngineDown(f"{path.name}: {type(e).__name__}") from e
+        raise EngineDown(f"{path.name}: {type(e).__name__}", _FAULTS[type(e)]) from e

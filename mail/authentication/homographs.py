@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import idna
@@ -54,8 +55,8 @@ def suspicions(author: Author, protected: Collection[str] = ()) -> tuple[Suspici
         for label in domain.split("."):
             _judge_label(label, domain, add)
         shown = skeleton(to_unicode(domain))
-        for target in protected:
-            if not within(domain, target) and shown == skeleton(to_unicode(target)):
+        for target in _drawn_alike(frozenset(protected)).get(shown, ()):
+            if not within(domain, target):
                 add(Reason.FROM_LOOKALIKE, domain=to_unicode(domain), target=target)
     for mailbox in author.mailboxes:
         if _INVISIBLE.search(mailbox.name) or _INVISIBLE.search(mailbox.address):
@@ -71,6 +72,16 @@ def skeleton(domain: str) -> str:
     for drawn, read in _PAIRS:
         text = text.replace(drawn, read)
     return text
+
+
+@lru_cache(maxsize=4)
+def _drawn_alike(domains: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Return `domains` by their skeletons: an installation may host thousands of them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for domain in sorted(domains):
+        form = skeleton(to_unicode(domain))
+        found[form] = (*found.get(form, ()), domain)
+    return found
 
 
 def scripts(text: str) -> frozenset[str]:

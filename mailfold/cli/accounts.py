@@ -10,6 +10,7 @@ import click
 
 from infra.ports import DirectoryError
 from mailfold.cli.output import Failure, iso, json_option, listing
+from mailfold.erasing import erase_account
 from mailfold.mailboxes import open_mailbox
 from mailfold.wiring import open_house
 
@@ -94,9 +95,15 @@ def account_list(as_json: bool) -> None:
 @account.command("remove")
 @click.argument("address")
 def account_remove(address: str) -> None:
-    """Remove an account: nobody logs in and no mail is accepted for it."""
+    """Remove an account and erase all its mail; interrupted, it is to be done again."""
     with open_house() as house, _directory_errors():
+        house.prepare()
+        found = house.directory.account(address)
+        if found is None:
+            raise Failure(f"there is no account {address}; see `mailfold account list`")
+        erased = erase_account(house, found)
         house.directory.remove_account(address)
+        click.echo(f"{erased} messages erased")
 
 
 @click.group()
@@ -118,8 +125,16 @@ def alias_add(name: str, address: str) -> None:
 def alias_list(as_json: bool) -> None:
     """List the aliases."""
     with open_house() as house:
-        rows = [{"alias": a.alias, "address": a.target} for a in house.directory.aliases()]
-        listing(rows, ("alias", "address"), as_json)
+        rows = [
+            {
+                "alias": a.alias,
+                "address": a.target,
+                "remote": a.remote,
+                "created": iso(a.created_at),
+            }
+            for a in house.directory.aliases()
+        ]
+        listing(rows, ("alias", "address", "remote", "created"), as_json)
 
 
 @alias.command("remove")
@@ -137,7 +152,13 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("address")
-@click.option("--scope", type=click.Choice(["read", "write"]), default="write", show_default=True)
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write"]),
+    default="write",
+    show_default=True,
+    help="What it allows.",
+)
 @click.option("--ttl", default="30d", show_default=True, help="How long it lives: 30d, 12h, 45m.")
 def token_create(address: str, scope: str, ttl: str) -> None:
     """Make a token and print it; it is not kept and can't be shown again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -14,15 +13,18 @@ from typing import Any, cast
 import click
 import yaml
 
-from mail.authentication.evaluate import Envelope
+from mail.authentication.evaluate import AuthSettings, Envelope, Verdict
 from mail.authentication.resolution import (
     Judged,
+    ResolutionLimits,
     Resolve,
     authenticate_from,
     resolve_and_authenticate,
 )
 from mail.authentication.zone import Zone
 from mailfold.cli.output import Failure
+from mailfold.policy import auth_settings
+from mailfold.settings import Settings, SettingsError, load
 from mailfold.verdict_report import document, lines, spf_document, spf_lines
 
 
@@ -74,15 +76,16 @@ def check(
         raise click.UsageError("without FILE give --ip and --mail-from or --helo")
     del recipients  # no check depends on the recipient; the option completes an envelope
     raw = b"" if file is None else _read(file)
-    envelope = Envelope(ip, helo, mail_from.strip().strip("<>"), socket.gethostname())
-    verdict = _judge(raw, envelope, zone).verdict
+    settings = _settings()
+    envelope = Envelope(ip, helo, mail_from.strip().strip("<>"), settings.hostname)
+    verdict = _judge(raw, envelope, zone, settings).verdict
     if file is None:
         if as_json:
             click.echo(json.dumps({"spf": spf_document(verdict.spf)}, ensure_ascii=False))
         else:
             click.echo("\n".join(spf_lines(verdict.spf)))
         return
-    spam = _spam(raw)
+    spam = _spam(raw, verdict)
     if as_json:
         click.echo(json.dumps({**document(verdict), "spam": spam}, ensure_ascii=False))
         return
@@ -94,14 +97,14 @@ def check(
 
 def _again(mail_id: str, *, now: bool, as_json: bool) -> None:
     from mailfold import rejudge
-    from mailfold.wiring import auth_settings, dns_resolver, open_house
+    from mailfold.wiring import dns_resolver, open_house
 
     with open_house() as house:
         try:
             mail = rejudge.stored(house, mail_id.lower())
         except rejudge.NotStored as error:
             raise Failure(str(error)) from error
-        decided = auth_settings(house.settings)
+        decided = house.policy()
         verdict = (
             rejudge.from_dns(mail, dns_resolver(house.settings), decided)
             if now
@@ -126,21 +129,43 @@ def _read(file: str) -> bytes:
     return raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def _judge(raw: bytes, envelope: Envelope, zone: Path | None) -> Judged:
+def _judge(raw: bytes, envelope: Envelope, zone: Path | None, settings: Settings) -> Judged:
     now = datetime.now(UTC)
+    decided = _policy(settings)
     if zone is not None:
-        return authenticate_from(raw, envelope, _zone(zone), now)
-    return asyncio.run(resolve_and_authenticate(raw, envelope, _resolver(), now))
+        return authenticate_from(raw, envelope, _zone(zone), now, decided)
+    limits = ResolutionLimits(seconds=settings.dns_timeout)
+    resolve = _resolver(settings)
+    return asyncio.run(resolve_and_authenticate(raw, envelope, resolve, now, decided, limits))
 
 
-def _resolver() -> Resolve:
+def _settings() -> Settings:
+    try:
+        return load()
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+
+
+def _policy(settings: Settings) -> AuthSettings:
+    """Return what was decided here; one message can be judged without an installation, too."""
+    try:
+        if not settings.accounts_path.is_file():
+            return auth_settings(settings)
+        from mailfold.wiring import open_house
+
+        with open_house(settings) as house:
+            return house.policy()
+    except SettingsError as error:
+        raise Failure(str(error)) from error
+
+
+def _resolver(settings: Settings) -> Resolve:
     # Only here, so that a check against a zone loads no engine.
-    from mailfold.settings import SettingsError, load
     from mailfold.wiring import dns_resolver
 
     try:
-        return dns_resolver(load())
-    except (SettingsError, ValueError) as error:
+        return dns_resolver(settings)
+    except ValueError as error:
         raise Failure(str(error)) from error
 
 
@@ -161,12 +186,12 @@ def _zone(path: Path) -> Zone:
         raise Failure(f"{path}: {error}") from error
 
 
-def _spam(raw: bytes) -> dict[str, Any]:
+def _spam(raw: bytes, verdict: Verdict) -> dict[str, Any]:
     from mail.message import digest
     from streams.inbound.digest import facts_of
     from streams.inbound.score import score
 
-    found = score(facts_of(raw, digest(raw)))
+    found = score(facts_of(raw, digest(raw), verdict.suspicions))
     return {
         "verdict": found.verdict,
         "probability": round(found.probability, 6),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -85,10 +86,13 @@ def tail(topic: str, unseal: bool, count: int | None, from_start: bool) -> None:
         start = house.log.begin(topic) if from_start else house.log.end(topic)
         reader = house.log.reader(topic, start)
         left = count
-        while left is None or left > 0:
-            for record in reader.poll(_CHUNK if left is None else min(left, _CHUNK), 1.0):
-                click.echo(json.dumps(describe(record, house.keys if unseal else None)))
-                left = None if left is None else left - 1
+        # Ctrl-C is how it ends, and no failure.
+        with suppress(KeyboardInterrupt):
+            while left is None or left > 0:
+                for record in reader.poll(_CHUNK if left is None else min(left, _CHUNK), 1.0):
+                    click.echo(json.dumps(describe(record, house.keys if unseal else None)))
+                    left = None if left is None else left - 1
+        reader.close()
 
 
 def _known(topic: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from mailfold.cli.output import Failure, progress
+from mailfold.cli.output import Failure
+from mailfold.cli.progress import progress
 from mailfold.importing import import_paths
 from mailfold.mailboxes import label_id
 from mailfold.wiring import open_house
@@ -28,7 +29,9 @@ def import_(paths: tuple[Path, ...], address: str, label: str | None) -> None:
             raise Failure(f"there is no account {address}; make it with `mailfold account add`")
         wanted = label_id(house, account.mailbox_id, label) if label else None
         report = progress(
-            "import", lambda told: import_paths(house, paths, account.mailbox_id, wanted, told)
+            "import",
+            lambda told: import_paths(house, paths, account.mailbox_id, wanted, told),
+            octets=True,
         )
         click.echo(f"{report.new} new, {report.known} known, {report.failed} failed")
         for failure in report.failures[:20]:

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 
 class Failure(click.ClickException):
@@ -75,21 +65,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(str(x) for x in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return str(value)
-
-
-def progress(what: str, work: Callable[[Callable[[int, int | None], None]], Any]) -> Any:
-    """Run `work(report)`; on a terminal show `report(done, total)` with rate and ETA."""
-    if not sys.stderr.isatty():
-        return work(lambda _done, _total: None)
-    bar = Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(what, total=None)
-        return work(lambda done, total: bar.update(task, completed=done, total=total))

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from infra.ports import Checkpoint, EngineDown, KeyStore, Position, Record
+from projections.faults import engine_errors
 from projections.mailbox.fold import Fold, Opened, concerns
 from projections.mailbox.opening import open_seals
 from projections.mailbox.sqlite_load import load_mailbox, load_messages
 from projections.mailbox.sqlite_rows import plain_rows, rows_of
 from projections.mailbox.sqlite_write import Writer
-from projections.mailbox.tables import connect, engine_errors, transaction
+from projections.mailbox.tables import connect, transaction
 from projections.ports import Row, RowSum, Unreadable
 from projections.sums import sums_of
 from schemas.codec import CodecError
@@ -38,9 +39,9 @@ class SqliteMailboxProjection:
 
     def position(self) -> Position:
         """Return where the next record of mailbox.events is to be read."""
-        return dict(
-            cast("Iterator[tuple[int, int]]", self._connection.execute("select * from position"))
-        )
+        with engine_errors(self._path):
+            found = self._connection.execute("select * from position")
+            return dict(cast("Iterator[tuple[int, int]]", found))
 
     def apply(self, records: Sequence[Record], still: Callable[[], bool]) -> bool:
         """Fold records and the position behind them, in one transaction.
@@ -98,7 +99,7 @@ class SqliteMailboxProjection:
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Inside, all reads through this object see the same state."""
-        with transaction(self._connection, "deferred"):
+        with engine_errors(self._path), transaction(self._connection, "deferred"):
             yield
 
     def digest(self) -> Mapping[int, RowSum]:

@@ -10,6 +10,7 @@ from typing import cast
 
 import apsw
 
+from projections.faults import engine_errors
 from projections.mailbox.header_hash import header_hash, header_of
 from projections.mailbox.paging import Place, Query, from_token, to_token
 from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
@@ -17,7 +18,7 @@ from projections.mailbox.sqlite_list import Then, labels_at, list_messages
 from projections.mailbox.sqlite_load import load_mailbox, octets
 from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
 from projections.mailbox.state import Label, MailboxState
-from projections.mailbox.tables import connect, engine_errors, transaction
+from projections.mailbox.tables import connect, transaction
 from schemas.identity import from_bytes
 from schemas.labels import SYSTEM_LABELS
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import apsw
 
-from infra.ports import EngineDown
-
 Value = bytes | str | int | float | None
 """What a column holds."""
 
@@ -179,25 +177,6 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     return connection
 
 
-_DOWN = (
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.IOError,
-    apsw.FullError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-)
-
-
-@contextmanager
-def engine_errors(path: Path) -> Generator[None]:
-    """Raise EngineDown for what may pass by itself; any other error is one of ours."""
-    try:
-        yield
-    except _DOWN as e:
-        raise EngineDown(f"{path.name}: {type(e).__name__}") from e
-
-
 @contextmanager
 def transaction(connection: apsw.Connection, kind: str = "immediate") -> Generator[None]:
     """Run the block in a transaction (immediate, deferred); any exception rolls it back."""
@@ -205,6 +184,8 @@ def transaction(connection: apsw.Connection, kind: str = "immediate") -> Generat
     try:
         yield
     except BaseException:
-        connection.execute("rollback")
+        # A full disk or a failed write has made SQLite roll back by itself.
+        if not connection.get_autocommit():
+            connection.execute("rollback")
         raise
     connection.execute("commit")

@@ -15,6 +15,9 @@ from schemas.identity import event_id
 from schemas.seal import seal
 from streams.inbound.evidence import kept
 
+MAX_NAME = 255
+"""Characters of a domain or selector (RFC 1035 section 2.3.4)."""
+
 MAX_EVIDENCE = 64 * 1024
 """Octets of DNS answers that an event carries at most."""
 
@@ -56,25 +59,30 @@ def event(received: Received, judged: Judged, key: bytes, random: Random) -> Aut
         spf=parts.Spf(
             result=v.spf.result,
             reason=v.spf.reason.value,
-            domain=v.spf.domain,
+            # A HELO name may be that of somebody's own machine.
+            domain=_name(v.spf.domain) if v.spf.identity == "mailfrom" else "",
             identity=v.spf.identity,
         ),
         dkim=[
             parts.Dkim(
                 result=d.result,
                 reason=d.reason.value,
-                domain=d.domain,
-                selector=d.selector,
-                algorithm=d.algorithm,
+                domain=_name(d.domain),
+                selector=_name(d.selector),
+                algorithm=_name(d.algorithm),
                 aligned=d.aligned,
             )
             for d in v.dkim
         ],
-        arc=parts.Arc(result=v.arc.result, reason=v.arc.reason.value, sealers=list(v.arc.sealers)),
+        arc=parts.Arc(
+            result=v.arc.result,
+            reason=v.arc.reason.value,
+            sealers=[_name(s) for s in v.arc.sealers],
+        ),
         dmarc=parts.Dmarc(
             result=v.dmarc.result,
             reason=v.dmarc.reason.value,
-            domain=v.dmarc.domain,
+            domain=_name(v.dmarc.domain),
             policy=v.dmarc.requested if v.dmarc.policy else "none",
             disposition=v.dmarc.disposition,
             spf_aligned=v.dmarc.spf_aligned,
@@ -83,7 +91,10 @@ def event(received: Received, judged: Judged, key: bytes, random: Random) -> Aut
         iprev=parts.IpRev(result=v.iprev.result, reason=v.iprev.reason.value),
         sealed=seal(
             parts.AuthenticatedSecret(
-                reasons=_words(v), results=v.results_header, evidence=evidence, truncated=truncated
+                reasons=_words(v),
+                results=_legible(v.results_header),
+                evidence=evidence,
+                truncated=truncated,
             ),
             key,
             identity,
@@ -95,7 +106,17 @@ def event(received: Received, judged: Judged, key: bytes, random: Random) -> Aut
 def _words(v: Verdict) -> list[parts.Words]:
     checks = [("spf", v.spf.words), *(("dkim", d.words) for d in v.dkim), ("arc", v.arc.words)]
     checks += [("dmarc", v.dmarc.words), ("iprev", v.iprev.words)]
-    return [parts.Words(check=c, text=t) for c, t in checks]
+    return [parts.Words(check=c, text=_legible(t)) for c, t in checks]
+
+
+def _name(text: str) -> str:
+    # What a signature that could not be read has in place of a name may be anything at all.
+    return _legible(text[:MAX_NAME])
+
+
+def _legible(text: str) -> str:
+    # Lone surrogates stand for octets that are no UTF-8, which Avro strings have to be.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _bounded(evidence: list[parts.DnsAnswer]) -> tuple[list[parts.DnsAnswer], bool]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
 from mail.addresses import Mailbox as Address
 from mail.addresses import parse_addresses
+from mail.authentication.homographs import Suspicion
 from mail.message import MessageDigest
 from mail.text import bodies, part_text
 from mail.words import decode_header
@@ -95,8 +96,8 @@ def _reply_to(read: MessageDigest) -> tuple[Address, ...]:
     return () if value is None else parse_addresses(value).mailboxes
 
 
-def facts_of(raw: bytes, read: MessageDigest) -> Facts:
-    """Return what the spam rules look at."""
+def facts_of(raw: bytes, read: MessageDigest, suspicions: Iterable[Suspicion] = ()) -> Facts:
+    """Return what the spam rules look at; `suspicions` are those of its verdict."""
     author = read.from_[0] if read.from_ else None
     mailers = [f.value for f in read.fields if f.name == b"x-mailer"]
     return Facts(
@@ -106,6 +107,7 @@ def facts_of(raw: bytes, read: MessageDigest) -> Facts:
         header_names=frozenset(f.name.decode("ascii") for f in read.fields),
         mailer=" ".join(decode_header(m) for m in mailers),
         links=tuple(_links(raw, read)),
+        suspicions=frozenset(one.reason for one in suspicions),
     )
 
 

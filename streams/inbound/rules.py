@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mail.authentication.reasons import Reason
+
 _HOST = re.compile(
     r"(?:https?://|www\.)?((?:[a-z0-9-]+\.)+[a-z]{2,24})(?=[/:?#\s]|$)", re.IGNORECASE
 )
@@ -24,6 +26,8 @@ class Facts:
     header_names: frozenset[str]
     mailer: str
     links: tuple[tuple[str, str], ...]
+    suspicions: frozenset[Reason] = frozenset()
+    """What authentication found in From that may mislead a reader; empty when it did not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ def _link_shows_another_site(facts: Facts) -> bool:
     return False
 
 
+def _suspicion(reason: Reason) -> Callable[[Facts], bool]:
+    return lambda facts: reason in facts.suspicions
+
+
 def _same_site(one: str, other: str) -> bool:
     """Say whether two host names may belong together: equal, or one below the other."""
     a, b = one.removeprefix("www.").rstrip("."), other.removeprefix("www.").rstrip(".")
@@ -99,5 +107,36 @@ RULES: tuple[Rule, ...] = (
         2.5,
         "A link shows one site and leads to another.",
         _link_shows_another_site,
+    ),
+    Rule(
+        "FROM_LOOKALIKE",
+        3.5,
+        "The sender's domain can be mistaken for another one.",
+        _suspicion(Reason.FROM_LOOKALIKE),
+    ),
+    Rule(
+        "FROM_MIXED_SCRIPTS",
+        3.0,
+        "The sender's domain mixes letters of several scripts.",
+        _suspicion(Reason.FROM_MIXED_SCRIPTS),
+    ),
+    Rule(
+        "FROM_BAD_PUNYCODE",
+        2.5,
+        "The sender's domain has a label that only pretends to be internationalised.",
+        _suspicion(Reason.FROM_BAD_PUNYCODE),
+    ),
+    Rule(
+        "FROM_INVISIBLE",
+        2.0,
+        "The sender's name or address holds characters that cannot be seen.",
+        _suspicion(Reason.FROM_INVISIBLE),
+    ),
+    # Mostly on top of FROM_DISPLAY_MISMATCH: a whole address is worse than the name of a domain.
+    Rule(
+        "FROM_SHOWS_ADDRESS",
+        1.0,
+        "The sender's name shows an address that is not the sender's.",
+        _suspicion(Reason.FROM_NAME_SHOWS_ADDRESS),
     ),
 )

@@ -16,6 +16,7 @@ import msgspec
 from infra.ports import (
     Content,
     ContentStore,
+    EngineDown,
     KeyStore,
     Output,
     PartMissing,
@@ -23,6 +24,8 @@ from infra.ports import (
     Random,
     Record,
 )
+from mail.authentication.homographs import Suspicion
+from mail.authentication.resolution import Judged
 from mail.message import MessageDigest, digest
 from mail.segments import SkeletonError, join
 from schemas.codec import CodecError, decode_as, encode
@@ -158,28 +161,22 @@ class InboundStage:
 
     def _judged(self, mails: Sequence[Incoming]) -> tuple[dict[str, Judgement], dict[str, Content]]:
         # An import was judged by whoever received it; its signing keys are mostly gone by now.
-        asked = [m for m in mails if m.received.source != "import"]
-        verdicts = self._judge(
-            [authenticate.question(m.received, m.secret, m.raw, self._authserv_id) for m in asked]
-        )
-        found = {m.received.mail_id: v for m, v in zip(asked, verdicts, strict=True)}
+        found = self._verdicts([m for m in mails if m.received.source != "import"])
         judged: dict[str, Judgement] = {}
         contents: dict[str, Content] = {}
         for m in mails:
             read = digest(m.raw)
             verdict = found.get(m.received.mail_id)
-            if verdict is None:
-                authenticated = unjudged.event(m.received, m.key, self._random)
-            else:
-                authenticated = authenticate.event(m.received, verdict, m.key, self._random)
-            scored = self._scored(m, read)
+            authenticated, as_kept = self._authenticated(m, verdict)
+            suspicions = verdict.verdict.suspicions if isinstance(verdict, Judged) else ()
+            scored = self._scored(m, read, suspicions)
             judged[m.received.mail_id] = Judgement(authenticated, scored)
             contents[m.received.mail_id] = Content(
                 received=m.record,
-                authenticated=encode(authenticated),
+                authenticated=as_kept,
                 scored=encode(scored),
                 digest=seal(
-                    self._shown(m, read, verdict.verdict.results_header if verdict else ""),
+                    self._shown(m, read, verdict),
                     m.key,
                     m.received.mail_id,
                     self._random,
@@ -187,17 +184,54 @@ class InboundStage:
             )
         return judged, contents
 
-    def _shown(self, mail: Incoming, read: MessageDigest, results: str) -> Digest:
+    def _verdicts(self, mails: Sequence[Incoming]) -> dict[str, Judged | Exception]:
+        questions = [
+            authenticate.question(m.received, m.secret, m.raw, self._authserv_id) for m in mails
+        ]
+        try:
+            verdicts: Sequence[Judged | Exception] = self._judge(questions)
+        except EngineDown:
+            raise
+        except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
+            if len(mails) > 1:
+                # It is one mail's; the others have a verdict.
+                return {k: v for m in mails for k, v in self._verdicts([m]).items()}
+            verdicts = [e]
+        return {m.received.mail_id: v for m, v in zip(mails, verdicts, strict=True)}
+
+    def _authenticated(
+        self, mail: Incoming, verdict: Judged | Exception | None
+    ) -> tuple[Authenticated, bytes]:
+        """Return the event, and the event encoded."""
+        received, key = mail.received, mail.key
+        if isinstance(verdict, Judged):
+            try:
+                event = authenticate.event(received, verdict, key, self._random)
+                return event, encode(event)
+            except Exception as e:  # noqa: BLE001 (the same, for what can't be written down)
+                verdict = e
+        if verdict is None:
+            event = unjudged.event(received, key, self._random)
+        else:
+            event = unjudged.failed(received, verdict, key, self._random)
+        return event, encode(event)
+
+    def _shown(
+        self, mail: Incoming, read: MessageDigest, verdict: Judged | Exception | None
+    ) -> Digest:
         record = to_record(read)
+        results = verdict.verdict.results_header if isinstance(verdict, Judged) else ""
         try:
             trace = compose(self._authserv_id, mail.received, mail.secret, results)
         except Exception:  # noqa: BLE001 (a defect in composing them never stops mail either)
             return msgspec.structs.replace(record, unreadable=True)
         return msgspec.structs.replace(record, trace=trace)
 
-    def _scored(self, mail: Incoming, read: MessageDigest) -> Scored:
+    def _scored(
+        self, mail: Incoming, read: MessageDigest, suspicions: Sequence[Suspicion]
+    ) -> Scored:
         try:
-            found = score.score(facts_of(mail.raw, read))
+            found = score.score(facts_of(mail.raw, read, suspicions))
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)

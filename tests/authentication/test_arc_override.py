@@ -11,8 +11,8 @@ from mail.authentication.dmarc import DmarcOutcome
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.message import Message
 from mail.authentication.reasons import Reason
+from mailfold.policy import auth_settings
 from mailfold.settings import load
-from mailfold.wiring import auth_settings
 from tests.authentication.kit import NOW, PLAIN, judge, key_for, keys_of, signed, zone
 
 ZONE = zone(

@@ -22,7 +22,7 @@ def test_a_mail_that_gives_up_leaves_the_others_their_answer() -> None:
 
     envelope = Envelope("192.0.2.1", "client.example", "a@sender.example", "mx.example")
     mail = MailQuestion(RAW, envelope, datetime(2026, 1, 1, tzinfo=UTC))
-    judge = BatchJudge(slow, lambda _: None, AuthSettings(), ResolutionLimits(seconds=0.05))
+    judge = BatchJudge(slow, lambda _: None, AuthSettings, ResolutionLimits(seconds=0.05))
     judged = judge([mail, mail, mail])
     judge.close()
     assert [j.verdict.spf.result for j in judged] == ["temperror"] * 3

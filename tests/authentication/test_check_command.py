@@ -1,4 +1,4 @@
-"""`mailfold check`: one message, no installation."""
+"""`mailfold check`: one message, with or without an installation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from mail.authentication.arc import check_arc
+from mail.authentication.arc_seal import seal
+from mail.authentication.dkim import DkimPolicy
+from mail.authentication.message import Message
+from mailfold.cli.accounts import domain
 from mailfold.cli.check import check
-from tests.authentication.kit import PLAIN, keys_of, signed
+from tests.authentication.kit import NOW, PLAIN, key_for, keys_of, signed, zone
 from tests.dns_server import DnsServer
 
 ZONE: dict[str, Any] = {
@@ -125,3 +130,72 @@ def test_without_a_zone_the_servers_of_the_settings_are_asked(
         found = _document(result)
     assert found["dmarc"]["result"] == "pass"
     assert server.asked
+
+
+def test_a_seal_that_is_trusted_by_the_settings_overrides(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = {"example.com": "v=spf1 -all", "_dmarc.example.com": "v=DMARC1; p=reject"}
+    published = zone(data, keys_of("list.test"))
+    raw = PLAIN.replace(b"hello", b"[list] hello")
+    results = "mx.list.test; dmarc=pass header.from=example.com"
+    sealed = (
+        seal(
+            raw,
+            results,
+            check_arc(Message(raw), published, policy=DkimPolicy()),
+            key_for("list.test"),
+            NOW,
+        )
+        + raw
+    )
+    path = tmp_path / "zone.yml"
+    path.write_text(
+        yaml.safe_dump({**{k: [{"TXT": v}] for k, v in data.items()}, **keys_of("list.test")})
+    )
+    monkeypatch.setenv("MAILFOLD_DATA", str(tmp_path / "absent"))
+    found: list[str] = []
+    for trusted in ("", "LIST.test"):
+        monkeypatch.setenv("MAILFOLD_TRUSTED_SEALERS", trusted)
+        arguments = ["-", "--zone", str(path), "--json"]
+        document = _document(CliRunner().invoke(check, arguments, input=sealed))
+        assert document["arc"]["result"] == "pass"
+        found.append(document["dmarc"]["disposition"])
+    assert found == ["reject", "none"]
+    assert document["dmarc"]["code"] == "dmarc_arc_override"
+    assert not (tmp_path / "absent").exists()
+
+
+def test_our_name_in_the_results_is_that_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAILFOLD_HOSTNAME", "mx.receiver.test")
+    found = _document(_run(tmp_path, "-", "--json", raw=PLAIN))
+    assert found["authenticationResults"].startswith("mx.receiver.test;")
+
+
+def test_a_sender_that_can_be_mistaken_for_a_domain_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAILFOLD_DATA", str(tmp_path / "data"))
+    raw = PLAIN.replace(b"ann@example.com", b"ann@examp1e.com")
+    assert _document(_run(tmp_path, "-", "--json", raw=raw))["from"]["suspicions"] == []
+    CliRunner().invoke(domain, ["add", "example.com"], catch_exceptions=False)
+    found = _document(_run(tmp_path, "-", "--json", raw=raw))
+    assert [one["code"] for one in found["from"]["suspicions"]] == ["from_lookalike"]
+    assert found["spam"]["reasons"] == ["The sender's domain can be mistaken for another one."]
+    assert "From  beware" in _run(tmp_path, "-", raw=raw).output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TRUSTED_SEALERS", "a b"), ("DNS_TIMEOUT", "0"), ("DNS", "x:y:z")]
+)
+def test_a_setting_that_can_not_be_used_is_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    monkeypatch.setenv("MAILFOLD_DATA", str(tmp_path))
+    monkeypatch.setenv(f"MAILFOLD_{name}", value)
+    result = CliRunner().invoke(check, ["-"], input=PLAIN)
+    assert result.exit_code == 1
+    assert result.output.startswith("mailfold: ")
+    assert result.output.count("\n") == 1

@@ -47,6 +47,14 @@ class DirectoryContract:
         assert directory.hosts("xn--bcher-kva.test")
         assert directory.hosts("BÜCHER.test")
 
+    def test_all_domains_that_are_hosted_are_told_at_once(self, open_directory: Open) -> None:
+        directory, other = open_directory(), open_directory()
+        assert directory.hosted() == frozenset()
+        other.add_domain("bücher.test")
+        assert directory.hosted() == {"xn--bcher-kva.test"}
+        other.remove_domain("bücher.test")
+        assert directory.hosted() == frozenset()
+
     def test_another_domain_is_not_hosted(self, directory: SqlDirectory) -> None:
         assert not directory.hosts("example.org")
         assert not directory.hosts("sub.example.test")

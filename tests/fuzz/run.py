@@ -1,13 +1,14 @@
-"""Run one fuzz target: `python -m tests.fuzz.run NAME [--seconds N] [--seed N] [--plain]`.
+"""Run fuzz targets: `python -m tests.fuzz.run NAME|--all [--seconds N] [--seed N] [--plain]`.
 
 With atheris the run is guided by coverage of our packages; without it, or with --plain, the seeds
 are mutated at random, the same way for the same seed. A finding is written to the current folder
-and ends the run.
+and ends the run of its target; --all goes on to the next one and fails at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,11 +27,16 @@ _OURS = ["mail", "schemas", "infra", "ingress", "streams", "projections", "api",
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 when the time is over without a finding; a finding is raised or ends the run."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__)
-    parser.add_argument("name", help="a target of tests/fuzz/targets.py")
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("name", nargs="?", help="a target of tests/fuzz/targets.py")
+    parser.add_argument("--all", action="store_true", help="every target, one after the other")
+    parser.add_argument("--seconds", type=int, default=60, help="of each target")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plain", action="store_true", help="do not use atheris")
     chosen = parser.parse_args(arguments)
+    if chosen.all == (chosen.name is not None):
+        parser.error("name a target, or give --all")
+    if chosen.all:
+        return _all(chosen.seconds, chosen.seed, plain=chosen.plain)
     guided = not chosen.plain and util.find_spec("atheris") is not None
     atheris: Any = import_module("atheris") if guided else None
     # Coverage is put into modules as they are imported, so the targets come after atheris.
@@ -42,6 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
     if guided:
         return _guided(atheris, target.run, target.seeds(), chosen.seconds, chosen.seed)
     return _plain(chosen.name, target.run, target.seeds(), chosen.seconds, chosen.seed)
+
+
+def _all(seconds: int, seed: int, *, plain: bool) -> int:
+    """Run every target; return 1 when any of them had a finding."""
+    failed: list[str] = []
+    for name in import_module("tests.fuzz.targets").TARGETS:
+        print(f"== {name}", flush=True)
+        # A process each: what guides the run ends its process, and so may a finding.
+        command = [sys.executable, "-m", "tests.fuzz.run", name]
+        command += [f"--seconds={seconds}", f"--seed={seed}", *(["--plain"] if plain else [])]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"findings in {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _plain(

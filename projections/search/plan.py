@@ -1,0 +1,239 @@
+"""A query tree as SQLite answers it: an FTS5 expression, bounds of rows, and conditions on rows.
+
+What holds for the whole query (a conjunct) and is of words alone becomes part of one FTS5
+expression, dates become bounds of rows; anything else is a condition that each row is held
+against. So a match is found by walking one list from its newest end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+
+from projections.mailbox.tables import Value
+from projections.search.document import COLUMNS
+from projections.search.state import (
+    ALL_BIT,
+    ATTACHMENT,
+    ATTACHMENT_BIT,
+    LABEL_BITS,
+    SEEN_BIT,
+    SPAM_BIT,
+    STARRED,
+    STARRED_BIT,
+    SYSTEM_NUMBERS,
+    TRASH_BIT,
+    UNREAD,
+)
+from projections.search.tables import (
+    FTS_COLUMNS,
+    LAST_ROW,
+    first_row,
+    mailbox_token,
+    message_id_token,
+)
+from projections.search.tokens import pattern
+from projections.search.tree import (
+    ANYWHERE,
+    DAYS,
+    Aged,
+    And,
+    Dated,
+    HasAttachment,
+    Is,
+    Label,
+    MessageId,
+    Node,
+    Not,
+    Or,
+    Size,
+    Text,
+    leaves,
+)
+from schemas.labels import ALL, SPAM, TRASH
+
+_FTS = dict(zip(COLUMNS, FTS_COLUMNS, strict=True))
+_DAY = 86_400_000_000
+_BITS = {SYSTEM_NUMBERS[label]: bit for label, bit in LABEL_BITS.items()}
+_MATCHED = "d.row in (select w.rowid from words w where words match ?)"
+
+Condition = tuple[str, list[Value]]
+NEVER: Condition = ("0", [])
+ALWAYS: Condition = ("1", [])
+
+
+@dataclass(slots=True)
+class Plan:
+    """How to find the rows `d` of `doc` that a query means."""
+
+    match: str | None = None
+    """FTS5 expression, the mailbox included; None when no word is asked for as a whole."""
+    low: int = -LAST_ROW
+    high: int = LAST_ROW
+    sets: list[int] = field(default_factory=list[int])
+    """Sets that every match is in: each may be walked in place of the documents."""
+    conditions: list[Condition] = field(default_factory=list[Condition])
+
+
+class Planner:
+    """Plans for one mailbox as it is now."""
+
+    def __init__(self, mailbox: int, find_labels: Callable[[str], Sequence[int]], now: int) -> None:
+        """`find_labels` gives the numbers of the labels that a name means; `now` is in micros."""
+        self._mailbox = mailbox
+        self._find = find_labels
+        self._now = now
+
+    def plan(
+        self, node: Node, labels: Sequence[int | None] = (), *, include_spam: bool = False
+    ) -> Plan:
+        """Return the plan for a query within labels, None among them for one that is not there."""
+        plan = Plan()
+        words: list[Node] = []
+        for child in node.children if isinstance(node, And) else (node,):
+            if _of_words(child):
+                words.append(child)
+                continue
+            self._bound(plan, child)
+            plan.conditions.append(self._condition(child))
+        if words:
+            plan.match = self._expression(words)
+        for number in labels:
+            plan.conditions.append(NEVER if number is None else self._in([number]))
+            if number is not None and number not in _BITS:
+                plan.sets.append(number)
+        if not labels and not include_spam:
+            mask = self._mask(node)
+            if mask is not None:
+                plan.conditions.append((f"d.bits & {mask}", []))
+        return plan
+
+    def _bound(self, plan: Plan, node: Node) -> None:
+        """Take from a conjunct what narrows the walk."""
+        match node:
+            case Dated("after", _) | Aged("newer_than", _, _):
+                plan.low = max(plan.low, first_row(self._moment(node)))
+            case Dated("before", _) | Aged("older_than", _, _):
+                # A millisecond that was full goes on in the next ones; the date itself decides.
+                plan.high = min(plan.high, first_row(self._moment(node) + 1_000_000))
+            case Is("unread"):
+                plan.sets.append(UNREAD)
+            case Is("starred"):
+                plan.sets.append(STARRED)
+            case HasAttachment():
+                plan.sets.append(ATTACHMENT)
+            case Label(name):
+                found = self._find(name)
+                if len(found) == 1 and found[0] != SYSTEM_NUMBERS[ALL]:
+                    plan.sets.append(found[0])
+            case _:
+                pass
+
+    def _mask(self, node: Node) -> int | None:
+        """Return the bits one of which a message has that is not left out; None for all."""
+        mask = ALL_BIT
+        for leaf, wanted in leaves(node):
+            if not wanted or not isinstance(leaf, Label):
+                continue
+            if leaf.name.lower() == ANYWHERE:
+                return None
+            found = self._find(leaf.name)
+            for label, bit in ((SPAM, SPAM_BIT), (TRASH, TRASH_BIT)):
+                if SYSTEM_NUMBERS[label] in found:
+                    mask |= bit
+        return mask
+
+    def _in(self, numbers: Sequence[int]) -> Condition:
+        bits = sum(_BITS.get(n, 0) for n in numbers)
+        others = [n for n in numbers if n not in _BITS]
+        parts: list[str] = [f"d.bits & {bits} <> 0"] if bits else []
+        if others:
+            marks = ", ".join("?" * len(others))
+            parts.append(
+                "exists (select 1 from placed q where q.mailbox = d.mailbox"
+                f" and q.label in ({marks}) and q.row = d.row)"
+            )
+        return (f"({' or '.join(parts)})", list(others)) if parts else NEVER
+
+    def _moment(self, node: Dated | Aged) -> int:
+        match node:
+            case Dated(_, day):
+                moment = datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+                return moment.days * _DAY
+            case Aged(_, amount, unit):
+                return self._now - amount * DAYS[unit] * _DAY
+
+    def _condition(self, node: Node) -> Condition:
+        match node:
+            case Text() | MessageId():
+                return _MATCHED, [self._expression([node])]
+            case Label(name):
+                return ALWAYS if name.lower() == ANYWHERE else self._in(self._find(name))
+            case Is("unread"):
+                return f"d.bits & {SEEN_BIT} = 0", []
+            case Is(state):
+                return f"d.bits & {SEEN_BIT if state == 'read' else STARRED_BIT} <> 0", []
+            case HasAttachment():
+                return f"d.bits & {ATTACHMENT_BIT} <> 0", []
+            case Size(side, octets):
+                return f"d.size {'>' if side == 'larger' else '<'} ?", [octets]
+            case Dated(side, _):
+                return f"d.internal_date {'>=' if side == 'after' else '<'} ?", [self._moment(node)]
+            case Aged(side, _, _):
+                comparison = "<" if side == "older_than" else ">="
+                return f"d.internal_date {comparison} ?", [self._moment(node)]
+            case Not(child):
+                text, bound = self._condition(child)
+                return f"not ({text})", bound
+            case And(children):
+                return self._joined(" and ", children)
+            case Or(children):
+                return self._joined(" or ", children)
+
+    def _joined(self, operator: str, children: Sequence[Node]) -> Condition:
+        words = [c for c in children if _of_words(c)]
+        parts = [self._condition(c) for c in children if not _of_words(c)]
+        if words:
+            # One look into the index for all of them.
+            node = And(tuple(words)) if operator == " and " else Or(tuple(words))
+            parts.append((_MATCHED, [self._expression([node])]))
+        text = operator.join(f"({text})" for text, _ in parts)
+        return text, [value for _, bound in parts for value in bound]
+
+    def _expression(self, nodes: Sequence[Node]) -> str:
+        """Return the FTS5 expression of a conjunction within the mailbox."""
+        return self._all(nodes, [self._everything()])
+
+    def _all(self, nodes: Sequence[Node], wanted: Sequence[str] = ()) -> str:
+        """Return a conjunction; FTS5 has no "not that", only "this and not that"."""
+        every = [*wanted, *(self._words(n) for n in nodes if not isinstance(n, Not))]
+        text = " AND ".join(every or [self._everything()])
+        for node in nodes:
+            if isinstance(node, Not):
+                text = f"({text}) NOT {self._words(node.child)}"
+        return f"({text})"
+
+    def _everything(self) -> str:
+        return f'meta : "{mailbox_token(self._mailbox)}"'
+
+    def _words(self, node: Node) -> str:
+        match node:
+            case Text(text, name, prefix):
+                found = pattern(text, prefix)
+                phrase = f'"{" ".join(found.tokens)}"{" *" if found.prefix else ""}'
+                return phrase if name is None else f"{_FTS[name]} : {phrase}"
+            case MessageId(value):
+                return f'meta : "{message_id_token(value)}"'
+            case Not():
+                return self._all([node])
+            case And(children):
+                return self._all(children)
+            case Or(children):
+                return f"({' OR '.join(map(self._words, children))})"
+            case _:
+                raise TypeError(f"{type(node).__name__} is not of words")
+
+
+def _of_words(node: Node) -> bool:
+    return all(isinstance(leaf, Text | MessageId) for leaf, _ in leaves(node))

@@ -1,0 +1,199 @@
+"""Load what a batch works on, and write what its folds changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
+
+import apsw
+import msgspec
+
+from projections.mailbox.tables import Value
+from projections.search.document import COLUMNS, Document
+from projections.search.fold import Fold
+from projections.search.state import Doc, Facts, Label, Mailbox
+from projections.search.tables import (
+    FTS_COLUMNS,
+    first_row,
+    mailbox_token,
+    message_id_token,
+    next_first_row,
+)
+from schemas.identity import from_bytes, to_bytes
+from schemas.parts import Digest
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+
+Documents = Callable[
+    [Iterable[tuple[str, Digest | None]]], Iterator[tuple[Digest | None, Document | None]]
+]
+"""Makes documents of (mail_id, digest), in order."""
+
+_MAILBOX = (
+    "insert into mailbox values (?,?,?,?) on conflict(row) do update set head = excluded.head,"
+    " messages = excluded.messages"
+)
+_DOC = "select mailbox, row, mail_id, internal_date, size, bits, labels from doc where id = ?"
+_WORDS = (
+    f"insert into words(rowid, {', '.join(FTS_COLUMNS)}, meta)"
+    f" values ({', '.join('?' * (len(COLUMNS) + 2))})"
+)
+_NOTHING = ("",) * len(COLUMNS)
+
+
+def octets(identifier: str) -> bytes:
+    """Return how an identifier is stored; what is none is stored nowhere and gives b""."""
+    try:
+        return to_bytes(identifier)
+    except ValueError:
+        return b""
+
+
+def load_mailbox(connection: apsw.Connection, mailbox_id: str) -> Mailbox:
+    """Return the state of a mailbox, an empty one when there is none yet."""
+    found = connection.execute(
+        "select row, head, messages from mailbox where id = ?", (octets(mailbox_id),)
+    ).fetchone()
+    if found is None:
+        return Mailbox(mailbox_id)
+    row, head, messages = cast("tuple[int, int, int]", found)
+    mailbox = Mailbox(mailbox_id, row, head, messages)
+    for columns in connection.execute(
+        "select number, id, name, deleted, total from label where mailbox = ?", (row,)
+    ):
+        number, label_id, name, deleted, total = cast("tuple[int, str, str, int, int]", columns)
+        mailbox.add(Label(number, label_id, name, bool(deleted), total, changed=False))
+    return mailbox
+
+
+def load_docs(connection: apsw.Connection, message_ids: Iterable[str]) -> dict[str, Doc]:
+    """Return the documents that there are."""
+    docs: dict[str, Doc] = {}
+    for message_id in message_ids:
+        found = connection.execute(_DOC, (to_bytes(message_id),)).fetchone()
+        if found is not None:
+            _, row, mail_id, date, size, bits, labels = cast(
+                "tuple[int, int, bytes, int, int, int, bytes]", found
+            )
+            facts = Facts(bits, _unpack(labels))
+            docs[message_id] = Doc(
+                message_id, from_bytes(mail_id), date, size, facts, row, stored=facts
+            )
+    return docs
+
+
+class Writer:
+    """Gathers what a batch changed over all its mailboxes, then writes it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._folds: list[tuple[int, Fold]] = []
+        self._free: dict[int, int] = {}
+
+    def add(self, fold: Fold) -> None:
+        """Take in what a fold changed in one mailbox."""
+        mailbox = fold.mailbox
+        if mailbox.row is None:
+            made = self._connection.execute(
+                "insert into mailbox values (null, ?, 0, 0) returning row",
+                (to_bytes(mailbox.mailbox_id),),
+            ).fetchone()
+            (mailbox.row,) = cast("tuple[int]", made)
+        self._folds.append((mailbox.row, fold))
+
+    def write(self, documents: Documents) -> None:
+        """Write all rows, inside the caller's transaction."""
+        new: list[tuple[int, Doc]] = []
+        placed: list[tuple[Value, ...]] = []
+        left: list[tuple[Value, ...]] = []
+        many = self._connection.executemany
+        for box, fold in self._folds:
+            for doc in fold.removed:
+                self._remove(box, doc)
+            for doc in fold.docs.values():
+                if doc.row is None:
+                    new.append((box, doc))
+                elif doc.facts != doc.stored:
+                    before = set[int]() if doc.stored is None else doc.stored.sets()
+                    after = doc.facts.sets()
+                    left += [(box, number, doc.row) for number in before - after]
+                    placed += [(box, number, doc.row) for number in after - before]
+                    self._connection.execute(
+                        "update doc set bits = ?, labels = ? where mailbox = ? and row = ?",
+                        (doc.facts.bits, _pack(doc.facts.labels), box, doc.row),
+                    )
+        self._insert(new, documents)
+        placed += [(box, number, doc.row) for box, doc in new for number in doc.facts.sets()]
+        many("delete from placed where mailbox = ? and label = ? and row = ?", left)
+        many("insert into placed values (?,?,?)", placed)
+        self._heads()
+
+    def _heads(self) -> None:
+        many = self._connection.executemany
+        boxes = [(row, f.mailbox) for row, f in self._folds]
+        many(_MAILBOX, [(row, to_bytes(m.mailbox_id), m.head, m.messages) for row, m in boxes])
+        many(
+            "insert or replace into label values (?,?,?,?,?,?)",
+            [
+                (row, x.number, x.label_id, x.name, x.deleted, x.total)
+                for row, m in boxes
+                for x in m.labels.values()
+                if x.changed
+            ],
+        )
+
+    def _remove(self, box: int, doc: Doc) -> None:
+        execute = self._connection.execute
+        execute("delete from words where rowid = ?", (doc.row,))
+        execute("delete from doc where mailbox = ? and row = ?", (box, doc.row))
+        for number in doc.stored.sets() if doc.stored is not None else ():
+            execute(
+                "delete from placed where mailbox = ? and label = ? and row = ?",
+                (box, number, doc.row),
+            )
+
+    def _insert(self, new: Sequence[tuple[int, Doc]], documents: Documents) -> None:
+        # FTS5 keeps the rows of a transaction together as long as they ascend.
+        for _, doc in sorted(new, key=lambda x: (x[1].internal_date, x[1].message_id)):
+            doc.row = self._row(doc.internal_date)
+        ordered = sorted(new, key=lambda x: x[1].row or 0)
+        made = documents((doc.mail_id, doc.digest) for _, doc in ordered)
+        execute = self._connection.execute
+        for (box, doc), (_, document) in zip(ordered, made, strict=True):
+            meta = mailbox_token(box)
+            if document is not None and document.message_id:
+                meta += f" {message_id_token(document.message_id)}"
+            columns = _NOTHING if document is None else document.columns
+            execute(_WORDS, (doc.row, *columns, meta))
+            execute(
+                "insert into doc values (?,?,?,?,?,?,?,?,?)",
+                (
+                    box,
+                    doc.row,
+                    to_bytes(doc.message_id),
+                    to_bytes(doc.mail_id),
+                    doc.internal_date,
+                    doc.size,
+                    doc.facts.bits,
+                    _pack(doc.facts.labels),
+                    None if document is None else document.fingerprint(),
+                ),
+            )
+
+    def _row(self, internal_date: int) -> int:
+        """Return a row that is free; a millisecond that is full goes on in the next one."""
+        low = first_row(internal_date)
+        while True:
+            high = next_first_row(low)
+            row = self._free.get(low)
+            if row is None:
+                found = self._connection.execute(
+                    "select max(id) from words_docsize where id >= ? and id < ?", (low, high)
+                ).fetchone()
+                last = None if found is None else cast("int | None", found[0])
+                row = low if last is None else last + 1
+            if row < high:
+                self._free[low] = row + 1
+                return row
+            low = high

@@ -1,0 +1,129 @@
+"""The tables of one version of search in SQLite, and how its file is opened.
+
+`words` is an FTS5 table without content: it holds the tokens alone, cut at spaces. A document's
+row begins with its internal date, so the newest match is the last one of a list of rows and no
+match is sorted. Labels and flags are rows of their own: they change, and the words do not.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+import apsw
+
+from projections.mailbox.tables import transaction
+
+FORMAT = 1
+"""Raised whenever tables, fold or tokens change: a version of another format is rebuilt."""
+
+FTS_COLUMNS = ("author", "recipient", "cc", "subject", "body", "filename", "list")
+"""The columns of `words` in the order of COLUMNS; `meta` behind them has our own tokens."""
+
+_TABLES = f"""
+create table position(
+  partition integer primary key,
+  offset integer not null
+);
+
+create table mailbox(
+  row integer primary key,
+  id blob not null unique,
+  head integer not null,
+  messages integer not null
+);
+
+create table label(
+  mailbox integer not null,
+  number integer not null,
+  id text not null,
+  name text not null,
+  deleted integer not null,
+  total integer not null,
+  primary key(mailbox, number)
+) without rowid;
+
+-- labels: msgpack [number, ...]; hash: of what is indexed, null when the message has no text.
+create table doc(
+  mailbox integer not null,
+  row integer not null,
+  id blob not null,
+  mail_id blob not null,
+  internal_date integer not null,
+  size integer not null,
+  bits integer not null,
+  labels blob not null,
+  hash blob,
+  primary key(mailbox, row)
+) without rowid;
+
+create unique index doc_by_id on doc(id);
+
+create table placed(
+  mailbox integer not null,
+  label integer not null,
+  row integer not null,
+  primary key(mailbox, label, row)
+) without rowid;
+
+create virtual table words using fts5(
+  {", ".join(FTS_COLUMNS)}, meta,
+  content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2 3'
+);
+"""
+
+_MS_BITS = 42
+_COUNTER_BITS = 20
+LAST_ROW = (1 << _MS_BITS + _COUNTER_BITS) - 1
+
+
+def first_row(micros: int) -> int:
+    """Return the lowest row of a millisecond; dates that no row can hold go to the ends."""
+    bound = 1 << _MS_BITS
+    ms = micros // 1000
+    return max(1 - bound, min(ms, bound - 1)) << _COUNTER_BITS
+
+
+def next_first_row(row: int) -> int:
+    """Return the lowest row of the millisecond after that of `row`."""
+    return (row >> _COUNTER_BITS) + 1 << _COUNTER_BITS
+
+
+def mailbox_token(row: int) -> str:
+    """Return the token of a mailbox; no text has it."""
+    return f"\ue000{row}"
+
+
+def message_id_token(value: str) -> str:
+    """Return the token of a Message-ID; no text has it."""
+    digest = blake2b(value.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return f"\ue002{digest}"
+
+
+def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
+    """Open a version's file; a writer makes the tables of a new one.
+
+    As for the mailbox: NORMAL, since the log brings again what a power cut takes; secure_delete,
+    because tokens are opened seals.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (0 if readonly else apsw.SQLITE_OPEN_CREATE)
+    connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+    connection.set_busy_timeout(30_000)
+    execute = connection.execute
+    # No sorter of ours may spill mail into a temporary file.
+    execute("pragma temp_store = memory")
+    if readonly:
+        execute("pragma query_only = on")
+        execute("pragma cache_size = -8000")
+        return connection
+    execute("pragma page_size = 4096")
+    execute("pragma journal_mode = wal")
+    execute("pragma synchronous = normal")
+    execute("pragma secure_delete = on")
+    execute("pragma cache_size = -64000")
+    execute("pragma wal_autocheckpoint = 4000")
+    with transaction(connection):
+        if connection.pragma("user_version") == 0:
+            execute(_TABLES)
+            execute(f"pragma user_version = {FORMAT}")
+    return connection

@@ -34,7 +34,7 @@ from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
 from mailfold.room import MailboxRoom
-from mailfold.settings import Settings, load
+from mailfold.settings import Settings, SettingsError, load
 from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS
 from projections.consumer import CHANNEL as VIEWS_CHANNEL
@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from infra.directory.sql import SqlDirectory
+    from infra.dns.resolver import DnsResolver
+    from ingress.mx.screening import Screening
     from ingress.mx.server import MxServer
-    from mail.authentication.resolution import Resolve
+    from mail.authentication.resolution import ResolutionLimits, Resolve
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
@@ -203,19 +205,11 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
-        from infra.dns.resolver import DnsResolver
-        from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
-        s = self.settings
-        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
-        judge = BatchJudge(
-            resolver.resolve,
-            resolver.at_hand,
-            self.policy,
-            ResolutionLimits(seconds=s.dns_timeout),
-        )
+        resolver, limits = self._resolver()
+        judge = BatchJudge(resolver.resolve, resolver.at_hand, self.policy, limits)
         self._closers.append(judge.close)
         return InboundStage(
             self.keys,
@@ -223,7 +217,7 @@ class House:
             self.parts,
             self.fingerprint,
             judge,
-            s.hostname,
+            self.settings.hostname,
             self.random,
         )
 
@@ -376,7 +370,33 @@ class House:
             fingerprint=self.fingerprint,
             tls=self._tls(),
             room=self._room(),
+            screening=self._screening() if s.dmarc_reject else None,
         )
+
+    def _screening(self) -> Screening:
+        from ingress.mx.screening import Screening
+
+        resolver, limits = self._resolver()
+        return Screening(
+            resolve=resolver.resolve,
+            at_hand=resolver.at_hand,
+            settings=self.policy,
+            limits=limits,
+            hostname=self.settings.hostname,
+            clock=self.clock,
+        )
+
+    def _resolver(self) -> tuple[DnsResolver, ResolutionLimits]:
+        """Return a resolver, and what one mail may cost in DNS. Raises SettingsError."""
+        from infra.dns.resolver import DnsResolver
+        from mail.authentication.resolution import ResolutionLimits
+
+        s = self.settings
+        try:
+            resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
+        except ValueError as e:
+            raise SettingsError(f"setting dns: {e}") from e
+        return resolver, ResolutionLimits(seconds=s.dns_timeout)
 
     def _room(self) -> Room:
         # Not the reader of the house, for mail goes on while a view is built anew.

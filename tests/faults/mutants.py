@@ -125,6 +125,13 @@ def extremes() -> dict[str, bytes]:
         * 2_000
         + head
         + b"\r\nx\r\n",
+        "octets in a signature": b"DKIM-Signature: v=1; a=rsa-sha256; d=\xaa.test; s=\xff; h=from;"
+        b" bh=x; b=y\r\n" + head + b"\r\nx\r\n",
+        "long selector": b"DKIM-Signature: v=1; a=rsa-sha256; d=b.example; h=from; bh=x; b=y; s="
+        + b"s" * 700_000
+        + b"\r\n"
+        + head
+        + b"\r\nx\r\n",
         "seals": b"".join(
             b"ARC-Seal: i=%d; a=rsa-sha256; cv=pass; d=b.example; s=s; b=x\r\n" % n
             for n in range(1_000)

@@ -124,7 +124,7 @@ def withstand(install: Installations, folder: Path, extent: Extent) -> None:
     told = system.run(
         "import", str(maildir(folder / "box", imported)), "--to", BOB, check=False, timeout=600
     )
-    as_kept = {re.sub(rb"(?<!\r)\n", b"\r\n", raw) for raw in imported}
+    as_kept = {re.sub(rb"(?<!\r)\n", b"\r\n", raw) for raw in imported if raw}
     assert f"{len(as_kept)} new" in told.stdout, told.stdout + told.stderr
 
     audit.settled(system)

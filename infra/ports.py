@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import msgspec
@@ -544,6 +544,42 @@ class Directory(Protocol):
         self, address: str, scope: Literal["read", "write"], expires_at: int, now: int
     ) -> str:
         """Return a new token; only its hash is kept. Raises DirectoryError."""
+        ...
+
+
+DomainKeyKind = Literal["rsa", "ed25519"]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainKey:
+    """A signing key of a domain of ours.
+
+    `record` is the text to publish; `sealed` the private half under the key `key_id` of the key
+    store, empty when it was destroyed.
+    """
+
+    domain: str
+    selector: str
+    kind: DomainKeyKind
+    created_at: int
+    record: str
+    key_id: str
+    sealed: bytes = field(repr=False)
+
+
+class DomainKeys(Protocol):
+    """The signing keys of our domains, private halves sealed."""
+
+    def add(self, keys: Sequence[DomainKey]) -> None:
+        """Keep new keys, all or none. Raises DirectoryError when a selector was in use before."""
+        ...
+
+    def of(self, domain: str) -> Sequence[DomainKey]:
+        """Return the keys of a domain, oldest first. Raises DirectoryError when it is not ours."""
+        ...
+
+    def forget(self, keys: Sequence[DomainKey]) -> None:
+        """Keep the private halves of these keys no longer; their selectors stay taken."""
         ...
 
 

@@ -49,11 +49,13 @@ from streams.topology import INBOUND, LIFECYCLE, MAILBOX, PROJECTIONS, Projectio
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from infra.directory.domain_keys import SqlDomainKeys
     from infra.directory.sql import SqlDirectory
     from infra.dns.resolver import DnsResolver
     from ingress.mx.screening import Screening
     from ingress.mx.server import MxServer
     from mail.authentication.resolution import ResolutionLimits, Resolve
+    from mailfold.domain_keys import Keyring
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
@@ -169,6 +171,22 @@ class House:
         made = SqlDirectory(f"sqlite:///{self.settings.accounts_path}", self.clock)
         self._closers.append(made.close)
         return made
+
+    @cached_property
+    def domain_keys(self) -> SqlDomainKeys:
+        """Signing keys of our domains."""
+        from infra.directory.domain_keys import SqlDomainKeys
+
+        made = SqlDomainKeys(f"sqlite:///{self.settings.accounts_path}", self.clock)
+        self._closers.append(made.close)
+        return made
+
+    @property
+    def keyring(self) -> Keyring:
+        """The same keys, opened and rotated."""
+        from mailfold.domain_keys import Keyring
+
+        return Keyring(self.domain_keys, self.keys, self.clock, self.random)
 
     @cached_property
     def limits(self) -> Limits:

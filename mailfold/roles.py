@@ -74,7 +74,7 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
 
 def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
-    if not all(_current(house, house.versions[n.name], inherited, stop) for n in PROJECTIONS):
+    if not all(_current(house, v, inherited, stop) for v in house.versions.values()):
         return
     consumers = [house.projection_consumer(node.name) for node in PROJECTIONS]
     inherited.ready()
@@ -82,7 +82,7 @@ def _views(house: House, inherited: Inherited) -> None:
 
 
 def _current(house: House, versions: Versions, inherited: Inherited, stop: Stop) -> bool:
-    """Build the projection anew when other code wrote it; False when it is time to stop."""
+    """Build a projection anew when other code wrote it; False when it is time to stop."""
     try:
         versions.live_file()
     except NeedsRebuild as e:

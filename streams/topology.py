@@ -12,7 +12,7 @@ MX, submission, importer ──► mail.received
                                                │
       LIFECYCLE  time ▸ count ▸ destroy ───────┤   (timers give mailbox.commands when due)
                                                │
-      PROJECTIONS  mailbox                     (each its own consumer)
+      PROJECTIONS  mailbox · contacts          (each its own consumer)
 """
 
 from __future__ import annotations
@@ -74,4 +74,7 @@ LIFECYCLE = StageNode(
 
 STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
 
-PROJECTIONS: tuple[ProjectionNode, ...] = (ProjectionNode("mailbox", MAILBOX_EVENTS),)
+PROJECTIONS: tuple[ProjectionNode, ...] = (
+    ProjectionNode("mailbox", MAILBOX_EVENTS),
+    ProjectionNode("contacts", MAILBOX_EVENTS),
+)

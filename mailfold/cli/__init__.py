@@ -20,6 +20,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("imports:import_", "Import mbox, Maildir, .eml, folders or tars of them."),
     "check": ("check:check", "Judge a message by SPF, DKIM, ARC, DMARC and the rules."),
     "erase": ("erase:erase", "Erase a mail for good, in one mailbox or everywhere."),
+    "at": ("timetravel:at", "List a mailbox as it was at a time."),
+    "diff": ("timetravel:diff", "Show what changed in a mailbox between two times."),
     "trace": ("events:trace", "Show every event of one mail, all stages, with times."),
     "events": ("events:events", "Read the topics."),
     "projection": ("projections:projection", "Projections: list, rebuild, verify."),

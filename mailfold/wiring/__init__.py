@@ -28,6 +28,7 @@ from infra.ports import (
     Lag,
     Limits,
     Outcomes,
+    Room,
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
@@ -38,8 +39,12 @@ from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS
 from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
+from projections.contacts.ports import ContactReader
+from projections.contacts.sqlite_reader import SqliteContactReader
 from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
+from projections.threads.ports import ThreadReader
+from projections.threads.sqlite import SqliteThreadReader
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAIL_RECEIVED
@@ -320,13 +325,27 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self._live_file)
+        made = SqliteMailboxReader(lambda: self._live_file("mailbox"))
         self._closers.append(made.close)
         return made
 
-    def _live_file(self) -> Path:
+    @cached_property
+    def threads(self) -> ThreadReader:
+        """Reads conversations."""
+        made = SqliteThreadReader(lambda: self._live_file("mailbox"))
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def contacts(self) -> ContactReader:
+        """Finds contacts."""
+        made = SqliteContactReader(lambda: self._live_file("contacts"))
+        self._closers.append(made.close)
+        return made
+
+    def _live_file(self, name: str) -> Path:
         try:
-            return self.versions["mailbox"].live_file()
+            return self.versions[name].live_file()
         except NeedsRebuild as e:
             # To a reader an engine that is down: it is there again when it is built.
             raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
@@ -368,7 +387,7 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
-            room=MailboxRoom(self.directory, self.reader),
+            room=self._room(),
             screening=self._screening() if s.dmarc_reject else None,
         )
 
@@ -397,6 +416,12 @@ class House:
             raise SettingsError(f"setting dns: {e}") from e
         return resolver, ResolutionLimits(seconds=s.dns_timeout)
 
+    def _room(self) -> Room:
+        # Not the reader of the house, for mail goes on while a view is built anew.
+        reader = SqliteMailboxReader(self.versions["mailbox"].live_file)
+        self._closers.append(reader.close)
+        return MailboxRoom(self.directory, reader)
+
     def _tls(self) -> ssl.SSLContext:
         from ingress.mx.certificate import generated, tls_context
 
@@ -415,6 +440,8 @@ class House:
             Services(
                 directory=self.directory,
                 reader=self.reader,
+                threads=self.threads,
+                contacts=self.contacts,
                 log=self.log,
                 outcomes=self.outcomes,
                 keys=self.keys,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.ports import Checkpoint, KeyStore
+from projections.contacts import tables as contacts
+from projections.contacts.sqlite import SqliteContacts
 from projections.mailbox import tables as mailbox
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.ports import Projection
@@ -22,5 +24,6 @@ class View:
 
 VIEWS: dict[str, View] = {
     "mailbox": View(mailbox.FORMAT, SqliteMailboxProjection),
+    "contacts": View(contacts.FORMAT, SqliteContacts),
 }
 """By the name that the topology gives."""

@@ -204,6 +204,12 @@ def test_listings_as_json_have_these_fields(cli: Cli) -> None:
     assert set(cli.rows("doctor", "--settings")[0]) == {"setting", "value", "source"}
 
 
+def test_a_removed_account_says_how_much_was_erased(cli: Cli) -> None:
+    address = cli.set_up()
+    assert cli.done("account", "remove", address) == "0 messages erased\n"
+    assert cli.rows("account", "list") == []
+
+
 # -- progress
 
 

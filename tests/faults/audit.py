@@ -66,6 +66,8 @@ def check_traces(ledger: Ledger, accepted: Mapping[int, str], mailboxes: Mapping
         if (types := ledger.trace(mail_id)) != ["Received", "Authenticated", "Scored"]
     }
     assert not wrong
+    # Judgements may be published twice on Kafka, with the same bytes; a mailbox's events never.
+    assert not ledger.repeated["mailbox.events"]
     for name, mailbox_id in mailboxes.items():
         seqs = [e["seq"] for e in ledger.of_mailbox[mailbox_id]]
         assert seqs == list(range(1, len(seqs) + 1)), f"{name}: the log skips or repeats a seq"

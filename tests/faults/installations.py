@@ -54,12 +54,20 @@ def _on_kafka(runner: str) -> Callable[[pytest.FixtureRequest], Mapping[str, str
 
 
 EMBEDDED = Profile("embedded", POINTS, lambda _: {})
-CLUSTER = tuple(Profile(f"cluster-{r}", POINTS, _on_kafka(r)) for r in ("faust", "consumer"))
+FAUST = Profile("cluster-faust", POINTS, _on_kafka("faust"))
+CONSUMER = Profile("cluster-consumer", POINTS, _on_kafka("consumer"))
 
-PROFILES = (
-    pytest.param(EMBEDDED, id=EMBEDDED.name),
-    *(pytest.param(p, id=p.name, marks=pytest.mark.engine) for p in CLUSTER),
-)
+
+def on(*profiles: Profile) -> pytest.MarkDecorator:
+    """Run a test on these profiles; those on Kafka only where there is one (engine)."""
+    return pytest.mark.parametrize(
+        "profile",
+        [
+            pytest.param(p, id=p.name, marks=() if p is EMBEDDED else pytest.mark.engine)
+            for p in profiles
+        ],
+        indirect=True,
+    )
 
 
 class Installations:

@@ -18,7 +18,9 @@ from infra.ports import (
     Random,
     Wake,
 )
+from projections.contacts.ports import ContactReader
 from projections.mailbox.ports import MailboxReader
+from projections.threads.ports import ThreadReader
 from schemas.fingerprint import Fingerprint
 
 
@@ -48,6 +50,8 @@ class Services:
 
     directory: Directory
     reader: MailboxReader
+    threads: ThreadReader
+    contacts: ContactReader
     log: EventLog
     outcomes: Outcomes
     keys: KeyStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from mailfold import findings_of_files as files
@@ -11,6 +12,7 @@ from mailfold import findings_of_mail as mail
 from mailfold.advice import advice
 from mailfold.settings import Settings
 from mailfold.wiring import House, open_house
+from streams.topology import PROJECTIONS
 
 T = TypeVar("T")
 
@@ -89,6 +91,6 @@ _IN_HOUSE: dict[str, Callable[[House], Found]] = {
     "postmaster": _postmaster,
     "stages": mail.stages,
     "dead letters": _dead_letters,
-    "projection mailbox": mail.projection,
+    **{f"projection {p.name}": partial(mail.projection, name=p.name) for p in PROJECTIONS},
 }
 _DEEP: dict[str, Callable[[House], Found]] = {"every page": files.pages}

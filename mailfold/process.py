@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import FrameType
 
 import uvloop
@@ -30,6 +30,10 @@ class Stop:
         when_supervisor_dies(inherited, self._event.set)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
+
+    def set(self) -> None:
+        """Say that it is time to stop."""
         self._event.set()
 
     def is_set(self) -> bool:
@@ -61,6 +65,29 @@ def when_supervisor_dies(inherited: Inherited, stop: Callable[[], None]) -> None
         timer.start()
 
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
+
+
+def side_by_side(works: Sequence[Callable[[], None]], stop: Callable[[], None]) -> None:
+    """Run each in a thread of its own until all have ended.
+
+    When one fails, `stop` ends the others, and what it raised is raised.
+    """
+    failures: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as e:  # noqa: BLE001 (raised by the thread that waits)
+            failures.append(e)
+            stop()
+
+    threads = [threading.Thread(target=run, args=(w,), daemon=True) for w in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def run_async(inherited: Inherited, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:

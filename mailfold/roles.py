@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
-from mailfold.process import GRACE, Stop, run_async
+from mailfold.process import GRACE, Stop, run_async, side_by_side
 from mailfold.settings import Settings
 from mailfold.supervisor import Inherited, Role, lock
 from mailfold.upkeep import in_background
 from mailfold.wiring import House, open_house
 from projections.rebuild import Progress, rebuild
-from projections.versions import NeedsRebuild
-from streams.topology import MAILBOX
+from projections.versions import NeedsRebuild, Versions
+from streams.topology import MAILBOX, PROJECTIONS
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
     "mx": (Role("mx", ("smtp",)),),
-    "streams": (Role("inbound"), Role("mailbox")),
+    "streams": (Role("inbound"), Role("mailbox"), Role("lifecycle")),
     "projections": (Role("views"),),
     "api": (Role("api", ("http",)),),
 }
 """The processes of each role of `serve --role`."""
 
 ROLES: tuple[str, ...] = tuple(PROCESSES)
+
+_SHARED = tuple(role.name for role in PROCESSES["streams"])
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ def is_single(process: str, settings: Settings) -> bool:
 
     On Kafka the partitions are shared out, so stages may run in several workers.
     """
-    return settings.profile == "embedded" or process not in ("inbound", "mailbox")
+    return settings.profile == "embedded" or process not in _SHARED
 
 
 def run(process: str, inherited: Inherited) -> None:
@@ -71,16 +74,15 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
 
 def _views(house: House, inherited: Inherited) -> None:
     stop = Stop(inherited)
-    if not _current(house, inherited, stop):
+    if not all(_current(house, v, inherited, stop) for v in house.versions.values()):
         return
-    consumer = house.projection_consumer("mailbox")
+    consumers = [house.projection_consumer(node.name) for node in PROJECTIONS]
     inherited.ready()
-    consumer.run(stop, stop.wait)
+    side_by_side([partial(c.run, stop, stop.wait) for c in consumers], stop.set)
 
 
-def _current(house: House, inherited: Inherited, stop: Stop) -> bool:
-    """Build the projection anew when other code wrote it; False when it is time to stop."""
-    versions = house.versions
+def _current(house: House, versions: Versions, inherited: Inherited, stop: Stop) -> bool:
+    """Build a projection anew when other code wrote it; False when it is time to stop."""
     try:
         versions.live_file()
     except NeedsRebuild as e:
@@ -127,6 +129,7 @@ _MAINS: dict[str, Callable[[House, Inherited], None]] = {
     "mx": _mx,
     "inbound": _stage("inbound"),
     "mailbox": _stage("mailbox"),
+    "lifecycle": _stage("lifecycle"),
     "views": _views,
     "api": _api,
 }

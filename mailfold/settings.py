@@ -57,13 +57,24 @@ class Settings(BaseSettings):
     trusted_sealers: str = Field(
         "", description="Domains, comma-separated, whose ARC seals may override a DMARC failure."
     )
+    dmarc_reject: bool = Field(
+        False,
+        description="Refuse at SMTP time what DMARC says to reject; off: accept it, into SPAM.",
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
     partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")
     topic_prefix: str = Field("", description="Put before every topic and group name on Kafka.")
     max_message_bytes: int = Field(50 * 1024 * 1024, ge=1024, description="SMTP SIZE.")
-    quota_bytes: int = Field(15_000_000_000, ge=0, description="Quota of a new account.")
+    quota_bytes: int = Field(
+        15_000_000_000, ge=0, description="Quota of a new account; 0 for none."
+    )
     undelete_days: float = Field(30, ge=0, description="How long an expunged message can return.")
+    trash_days: float = Field(30, ge=0, description="How long TRASH keeps a message; 0 for ever.")
+    spam_days: float = Field(7, ge=0, description="How long SPAM keeps a message; 0 for ever.")
+    parts_grace: float = Field(
+        30, ge=1, description="Seconds that an unneeded large part waits before it is deleted."
+    )
     tls_certificate: Path | None = Field(None, description="PEM file; made when not given.")
     tls_key: Path | None = Field(None, description="PEM file of its key.")
     limits: Literal["on", "off"] = Field("on", description="off switches all rate limits off.")

@@ -10,7 +10,9 @@ MX, submission, importer ──► mail.received
       MAILBOX  thread ▸ label ▸ deliver       (the one writer of a mailbox)
                                        └──► mailbox.events
                                                │
-      PROJECTIONS  mailbox                     (each its own consumer)
+      LIFECYCLE  time ▸ count ▸ destroy ───────┤   (timers give mailbox.commands when due)
+                                               │
+      PROJECTIONS  mailbox · contacts          (each its own consumer)
 """
 
 from __future__ import annotations
@@ -62,6 +64,17 @@ MAILBOX = StageNode(
     folds=MAILBOX_EVENTS,
 )
 
-STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX)
+LIFECYCLE = StageNode(
+    name="lifecycle",
+    source=MAILBOX_EVENTS,
+    steps=("time", "count", "destroy"),
+    sinks=(MAILBOX_COMMANDS,),
+    folds=None,
+)
 
-PROJECTIONS: tuple[ProjectionNode, ...] = (ProjectionNode("mailbox", MAILBOX_EVENTS),)
+STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
+
+PROJECTIONS: tuple[ProjectionNode, ...] = (
+    ProjectionNode("mailbox", MAILBOX_EVENTS),
+    ProjectionNode("contacts", MAILBOX_EVENTS),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from infra.ports import Clock, Directory, Recipient
+from infra.ports import Clock, Directory, Recipient, Room
 from ingress.mx import replies
 from ingress.mx.paths import POSTMASTER, Path
 from ingress.mx.replies import Reply
@@ -31,7 +31,9 @@ class Recipients:
         hostname: str,
         postmaster: str = "",
         keep: float = 1.0,
+        room: Room | None = None,
     ) -> None:
+        self._room = room
         self._directory = directory
         self._clock = clock
         self._hostname = hostname
@@ -57,14 +59,19 @@ class Recipients:
         address = f"postmaster@{self._hostname}" if path is POSTMASTER else path.address
         found = self._directory.resolve(address)
         if found is not None:
-            return found
+            return self._with_room(found)
         ours = path is POSTMASTER or self._directory.hosts(path.domain)
         if not ours:
             return replies.RELAYING_DENIED
         # RFC 5321 section 4.5.1: postmaster is a recipient at every domain that is served.
         if address.partition("@")[0].lower() == "postmaster":
             found = self._stand_in()
-        return replies.NO_SUCH_USER if found is None else found
+        return replies.NO_SUCH_USER if found is None else self._with_room(found)
+
+    def _with_room(self, found: Recipient) -> Recipient | Reply:
+        if self._room is not None and self._room.left(found.mailbox_id) <= 0:
+            return replies.OVER_QUOTA
+        return found
 
     def _stand_in(self) -> Recipient | None:
         found = self._directory.resolve(self._postmaster) if self._postmaster else None

@@ -78,6 +78,8 @@ NOT_SMTP = goodbye(421, "4.7.0", "This is an SMTP server")
 # Who it is for.
 NO_SUCH_USER = reply(550, "5.1.1", "No such user here")
 RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied")
+# RFC 3463 section 3.3: temporary, for its owner may make room.
+OVER_QUOTA = reply(452, "4.2.2", "Mailbox is full")
 TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients")
 
 # The message.

@@ -8,12 +8,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from infra.ports import Clock, Directory, Intake, Lag, Limits, Random
+from infra.ports import Clock, Directory, Intake, Lag, Limits, Random, Room
 from ingress.mx.acceptance import Acceptance
 from ingress.mx.admission import BackPressure, Connections, Memory
 from ingress.mx.connection import Connection, template
 from ingress.mx.door import Door, Live, Timeouts
 from ingress.mx.recipients import Recipients
+from ingress.mx.screening import Screening
 from ingress.mx.session import Offer
 from schemas.fingerprint import Fingerprint
 
@@ -53,7 +54,10 @@ class MxServer:
         random: Random,
         fingerprint: Fingerprint,
         tls: ssl.SSLContext | None = None,
+        room: Room | None = None,
+        screening: Screening | None = None,
     ) -> None:
+        """With `screening`, what DMARC says to reject is refused in answer to DATA."""
         self._options = options
         self._live = Live()
         self._servers: list[asyncio.Server] = []
@@ -69,9 +73,15 @@ class MxServer:
             offer=offer,
             timeouts=options.timeouts,
             tls=tls,
-            acceptance=Acceptance(intake, fingerprint=fingerprint, random=random, clock=clock),
+            acceptance=Acceptance(
+                intake, fingerprint=fingerprint, random=random, clock=clock, screening=screening
+            ),
             recipients=Recipients(
-                directory, clock, hostname=options.hostname, postmaster=options.postmaster
+                directory,
+                clock,
+                hostname=options.hostname,
+                postmaster=options.postmaster,
+                room=room,
             ),
             limits=limits,
             lag=lag,

@@ -33,7 +33,8 @@ def projection_list(as_json: bool) -> None:
                 "position": sum(s.position.values()),
                 "lag": s.lag,
             }
-            for s in status(house.log, house.versions)
+            for versions in house.versions.values()
+            for s in status(house.log, versions)
         ]
         listing(rows, ("name", "version", "state", "position", "lag"), as_json)
 
@@ -46,12 +47,13 @@ def projection_rebuild(name: str, back: bool) -> None:
     with open_house() as house:
         _known(name)
         if back:
-            click.echo(f"version {roll_back(house.log, house.versions).version} is live again")
+            again = roll_back(house.log, house.versions[name])
+            click.echo(f"version {again.version} is live again")
             return
         made = progress(
             f"rebuild {name}",
             lambda report: rebuild(
-                house.log, house.versions, clock=house.clock, report=_told(report)
+                house.log, house.versions[name], clock=house.clock, report=_told(report)
             ),
         )
         click.echo(f"version {made.version} is live")
@@ -66,7 +68,7 @@ def projection_verify(name: str) -> None:
         difference = progress(
             f"verify {name}",
             lambda report: verify(
-                house.log, house.versions, clock=house.clock, report=_told(report)
+                house.log, house.versions[name], clock=house.clock, report=_told(report)
             ),
         )
         if difference is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from infra.barrier import from_environment
 from infra.intake import GroupIntake
 from infra.parts.files import FileParts
+from infra.parts.garbage import FileGarbage
 from infra.ports import (
     Checkpoint,
     ContentStore,
@@ -27,34 +28,44 @@ from infra.ports import (
     Lag,
     Limits,
     Outcomes,
+    Room,
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
-from mailfold.settings import Settings, load
-from mailfold.wiring.engines import Base, Runner
-from projections.consumer import CHANNEL as VIEWS
+from mailfold.room import MailboxRoom
+from mailfold.settings import Settings, SettingsError, load
+from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.views import VIEWS
+from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
+from projections.contacts.ports import ContactReader
+from projections.contacts.sqlite_reader import SqliteContactReader
 from projections.mailbox.ports import MailboxReader
-from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
-from projections.mailbox.tables import FORMAT
+from projections.threads.ports import ThreadReader
+from projections.threads.sqlite import SqliteThreadReader
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
-from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
+from schemas.topics import MAIL_RECEIVED
 from streams.stage import Stage
-from streams.topology import INBOUND, MAILBOX
+from streams.topology import INBOUND, LIFECYCLE, MAILBOX, PROJECTIONS, ProjectionNode
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from infra.directory.domain_keys import SqlDomainKeys
     from infra.directory.sql import SqlDirectory
+    from infra.dns.resolver import DnsResolver
+    from ingress.mx.screening import Screening
     from ingress.mx.server import MxServer
-    from mail.authentication.resolution import Resolve
+    from mail.authentication.resolution import ResolutionLimits, Resolve
+    from mailfold.domain_keys import Keyring
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
     from streams.inbound.stage import InboundStage
+    from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
 
 
@@ -133,6 +144,13 @@ class House:
         """Large parts."""
         return FileParts(self.settings.parts_path, self.engines.references)
 
+    @cached_property
+    def garbage(self) -> FileGarbage:
+        """Large parts that no mail needs."""
+        return FileGarbage(
+            self.parts, self.engines.references, self.settings.parts_grace, self.checkpoint
+        )
+
     @property
     def dead(self) -> DeadLetters:
         """Dead letters."""
@@ -158,6 +176,22 @@ class House:
         made = SqlDirectory(f"sqlite:///{self.settings.accounts_path}", self.clock)
         self._closers.append(made.close)
         return made
+
+    @cached_property
+    def domain_keys(self) -> SqlDomainKeys:
+        """Signing keys of our domains."""
+        from infra.directory.domain_keys import SqlDomainKeys
+
+        made = SqlDomainKeys(f"sqlite:///{self.settings.accounts_path}", self.clock)
+        self._closers.append(made.close)
+        return made
+
+    @property
+    def keyring(self) -> Keyring:
+        """The same keys, opened and rotated."""
+        from mailfold.domain_keys import Keyring
+
+        return Keyring(self.domain_keys, self.keys, self.clock, self.random)
 
     @cached_property
     def limits(self) -> Limits:
@@ -189,19 +223,11 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
-        from infra.dns.resolver import DnsResolver
-        from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
-        s = self.settings
-        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
-        judge = BatchJudge(
-            resolver.resolve,
-            resolver.at_hand,
-            self.policy,
-            ResolutionLimits(seconds=s.dns_timeout),
-        )
+        resolver, limits = self._resolver()
+        judge = BatchJudge(resolver.resolve, resolver.at_hand, self.policy, limits)
         self._closers.append(judge.close)
         return InboundStage(
             self.keys,
@@ -209,7 +235,7 @@ class House:
             self.parts,
             self.fingerprint,
             judge,
-            s.hostname,
+            self.settings.hostname,
             self.random,
         )
 
@@ -226,53 +252,107 @@ class House:
             random=self.random,
         )
 
+    def lifecycle(self) -> LifecycleStage:
+        """Return the lifecycle stage."""
+        from streams.lifecycle.periods import DAY, Periods
+        from streams.lifecycle.stage import LifecycleStage
+
+        s = self.settings
+        periods = Periods(
+            trash=int(s.trash_days * DAY),
+            spam=int(s.spam_days * DAY),
+            undelete=int(s.undelete_days * DAY),
+        )
+        return LifecycleStage(
+            state=self.engines.lifecycle_state,
+            timers=self.engines.timers,
+            keys=self.keys,
+            content=self.content,
+            garbage=self.garbage,
+            clock=self.clock,
+            periods=periods,
+        )
+
     def stage(self, name: str) -> Stage[Any]:
         """Return the stage called `name` in the topology. Raises KeyError."""
         made: dict[str, Callable[[], Stage[Any]]] = {
             INBOUND.name: self.inbound,
             MAILBOX.name: self.mailbox,
+            LIFECYCLE.name: self.lifecycle,
         }
         return made[name]()
 
     def runner(self, name: str) -> Runner:
         """Return a runner of a stage. Raises KeyError, SettingsError."""
+        if name == LIFECYCLE.name:
+            return self.stepping(name)
         return self.engines.runner(self.stage(name))
+
+    def stepping(self, name: str) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
+
+        With the lifecycle stage go timers and garbage.
+        """
+        inner = self.engines.stepping(self.stage(name))
+        if name != LIFECYCLE.name:
+            return inner
+        from streams.runners.timed import TimedRunner
+
+        return TimedRunner(
+            inner, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
+        )
 
     # -- projections
 
     @cached_property
-    def versions(self) -> Versions:
-        """Versions of the mailbox projection."""
-        made = Versions(
-            self.settings.views_path / "mailbox.db",
-            "mailbox",
-            MAILBOX_EVENTS,
-            FORMAT,
-            lambda path: SqliteMailboxProjection(path, self.keys, self.checkpoint),
+    def versions(self) -> Mapping[str, Versions]:
+        """Versions of each projection, by name."""
+        made = {node.name: self._versions(node) for node in PROJECTIONS}
+        self._closers.extend(v.close for v in made.values())
+        return made
+
+    def _versions(self, node: ProjectionNode) -> Versions:
+        view = VIEWS[node.name]
+        return Versions(
+            self.settings.views_path / f"{node.name}.db",
+            node.name,
+            node.source,
+            view.format,
+            lambda path: view.make(path, self.keys, self.checkpoint),
             self.clock,
         )
-        self._closers.append(made.close)
-        return made
 
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(self._live_file)
+        made = SqliteMailboxReader(lambda: self._live_file("mailbox"))
         self._closers.append(made.close)
         return made
 
-    def _live_file(self) -> Path:
+    @cached_property
+    def threads(self) -> ThreadReader:
+        """Reads conversations."""
+        made = SqliteThreadReader(lambda: self._live_file("mailbox"))
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def contacts(self) -> ContactReader:
+        """Finds contacts."""
+        made = SqliteContactReader(lambda: self._live_file("contacts"))
+        self._closers.append(made.close)
+        return made
+
+    def _live_file(self, name: str) -> Path:
         try:
-            return self.versions.live_file()
+            return self.versions[name].live_file()
         except NeedsRebuild as e:
             # To a reader an engine that is down: it is there again when it is built.
             raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
-        """Return the consumer of a projection."""
-        if name != "mailbox":
-            raise KeyError(name)
-        return Consumer(self.log, self.versions, self.wake, checkpoint=self.checkpoint)
+        """Return the consumer of a projection. Raises KeyError."""
+        return Consumer(self.log, self.versions[name], self.wake, checkpoint=self.checkpoint)
 
     # -- doors and readers
 
@@ -307,7 +387,40 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
+            room=self._room(),
+            screening=self._screening() if s.dmarc_reject else None,
         )
+
+    def _screening(self) -> Screening:
+        from ingress.mx.screening import Screening
+
+        resolver, limits = self._resolver()
+        return Screening(
+            resolve=resolver.resolve,
+            at_hand=resolver.at_hand,
+            settings=self.policy,
+            limits=limits,
+            hostname=self.settings.hostname,
+            clock=self.clock,
+        )
+
+    def _resolver(self) -> tuple[DnsResolver, ResolutionLimits]:
+        """Return a resolver, and what one mail may cost in DNS. Raises SettingsError."""
+        from infra.dns.resolver import DnsResolver
+        from mail.authentication.resolution import ResolutionLimits
+
+        s = self.settings
+        try:
+            resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
+        except ValueError as e:
+            raise SettingsError(f"setting dns: {e}") from e
+        return resolver, ResolutionLimits(seconds=s.dns_timeout)
+
+    def _room(self) -> Room:
+        # Not the reader of the house, for mail goes on while a view is built anew.
+        reader = SqliteMailboxReader(self.versions["mailbox"].live_file)
+        self._closers.append(reader.close)
+        return MailboxRoom(self.directory, reader)
 
     def _tls(self) -> ssl.SSLContext:
         from ingress.mx.certificate import generated, tls_context
@@ -327,6 +440,8 @@ class House:
             Services(
                 directory=self.directory,
                 reader=self.reader,
+                threads=self.threads,
+                contacts=self.contacts,
                 log=self.log,
                 outcomes=self.outcomes,
                 keys=self.keys,
@@ -334,7 +449,7 @@ class House:
                 parts=self.parts,
                 fingerprint=self.fingerprint,
                 wake=self.wake,
-                channels=(f"stage.{MAILBOX.name}", VIEWS),
+                channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
                 limits=self.limits,
                 lag=self.lag,
                 clock=self.clock,

@@ -19,11 +19,13 @@ from infra.sqlite.dead import SqliteDeadLetters
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.progress import SqliteProgress
 from infra.sqlite.references import SqliteReferences
+from infra.sqlite.timers import SqliteTimers
 from mailfold.settings import SettingsError
 from mailfold.supervisor import SupervisorError, lock
-from mailfold.wiring.engines import Base, Runner
+from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from schemas.identity import derived
 from schemas.topics import MAIL_RECEIVED
+from streams.lifecycle.sqlite import SqliteLifecycleState
 from streams.mailbox.sqlite import SqliteMailboxState
 from streams.runners.partition_host import PartitionHost
 from streams.stage import Stage
@@ -87,34 +89,57 @@ class Cluster:
         """State of the mailbox stage."""
         return SqliteMailboxState(self.file.connection)
 
+    @cached_property
+    def lifecycle_state(self) -> SqliteLifecycleState:
+        """State of the lifecycle stage."""
+        return SqliteLifecycleState(self.file.connection)
+
+    @cached_property
+    def timers(self) -> SqliteTimers:
+        """Commands that wait for their time."""
+        return SqliteTimers(self.file)
+
+    def stepping(self, stage: Stage[Any]) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises SettingsError."""
+        from streams.runners.consumer import ConsumerRunner
+
+        base = self._base
+        instance = self._instance(stage.name)
+        member = self.log.member(stage.name, stage.source, instance)
+        return ConsumerRunner(
+            self._host(stage), member, base.checkpoint, lambda: base.wake.notify(_channel(stage))
+        )
+
     def runner(self, stage: Stage[Any]) -> Runner:
         """Return a runner of a stage. Raises SettingsError."""
         base = self._base
         s = base.settings
         if s.runner == "embedded":
             raise SettingsError("setting runner: embedded needs profile=embedded; leave it out")
-        host = PartitionHost(
+        if s.runner == "consumer":
+            return self.stepping(stage)
+        from streams.runners.faust import FaustRunner, FaustSettings
+
+        instance = self._instance(stage.name)
+        settings = FaustSettings(s.run_path / "faust" / instance, instance)
+        return FaustRunner(
+            self._host(stage),
+            self.log,
+            settings,
+            base.checkpoint,
+            lambda: base.wake.notify(_channel(stage)),
+        )
+
+    def _host(self, stage: Stage[Any]) -> PartitionHost:
+        base = self._base
+        return PartitionHost(
             stage,
             self.log,
-            SqliteProgress(self.file, s.topic_prefix),
+            SqliteProgress(self.file, base.settings.topic_prefix),
             self.dead,
             base.clock,
             base.checkpoint,
         )
-        instance = self._instance(stage.name)
-
-        def committed() -> None:
-            base.wake.notify(f"stage.{stage.name}")
-
-        if s.runner == "consumer":
-            from streams.runners.consumer import ConsumerRunner
-
-            member = self.log.member(stage.name, stage.source, instance)
-            return ConsumerRunner(host, member, base.checkpoint, committed)
-        from streams.runners.faust import FaustRunner, FaustSettings
-
-        settings = FaustSettings(s.run_path / "faust" / instance, instance)
-        return FaustRunner(host, self.log, settings, base.checkpoint, committed)
 
     def _instance(self, stage: str) -> str:
         """Return the name of this process in its group: who is restarted has it again."""
@@ -136,4 +161,9 @@ class Cluster:
     def prepare(self) -> None:
         """Make the file, and the topics."""
         _ = self.content, self.references, self.dead, self.mailbox_state
+        _ = self.lifecycle_state, self.timers
         self.log.ensure_topics(self._base.settings.partitions)
+
+
+def _channel(stage: Stage[Any]) -> str:
+    return f"stage.{stage.name}"

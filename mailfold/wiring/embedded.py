@@ -14,9 +14,11 @@ from infra.sqlite.file import SqliteFile
 from infra.sqlite.lag import SqliteLag
 from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
+from infra.sqlite.timers import SqliteTimers
 from mailfold.settings import SettingsError
-from mailfold.wiring.engines import Base, Runner
+from mailfold.wiring.engines import Base, SteppingRunner
 from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
+from streams.lifecycle.sqlite import SqliteLifecycleState
 from streams.mailbox.sqlite import SqliteMailboxState
 from streams.runners.embedded import EmbeddedRunner
 from streams.stage import Stage
@@ -68,7 +70,21 @@ class Embedded:
         """State of the mailbox stage."""
         return SqliteMailboxState(self.file.connection)
 
-    def runner(self, stage: Stage[Any]) -> Runner:
+    @cached_property
+    def lifecycle_state(self) -> SqliteLifecycleState:
+        """State of the lifecycle stage."""
+        return SqliteLifecycleState(self.file.connection)
+
+    @cached_property
+    def timers(self) -> SqliteTimers:
+        """Commands that wait for their time."""
+        return SqliteTimers(self.file)
+
+    def stepping(self, stage: Stage[Any]) -> SteppingRunner:
+        """Return a runner of a stage that is driven step by step. Raises SettingsError."""
+        return self.runner(stage)
+
+    def runner(self, stage: Stage[Any]) -> SteppingRunner:
         """Return a runner of a stage. Raises SettingsError."""
         base = self._base
         if base.settings.runner not in ("auto", "embedded"):

@@ -23,6 +23,14 @@ class Runner(Protocol):
         ...
 
 
+class SteppingRunner(Runner, Protocol):
+    """A runner that can be driven step by step."""
+
+    def step(self, timeout: float = 0.0) -> int:
+        """Process what is there, wait up to `timeout` seconds for it; return records processed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """What all profiles have; a profile appends to `closers` what must be closed."""

@@ -28,6 +28,6 @@ def damages(house: House) -> Iterator[tuple[str, str]]:
     Raises EngineDown for one that can't be read at all.
     """
     s = house.settings
-    for path in (log_file(s), s.keys_path, house.versions.live_file()):
+    for path in (log_file(s), s.keys_path, *(v.live_file() for v in house.versions.values())):
         yield path.name, damage(path)
     yield s.accounts_path.name, house.directory.damage()

@@ -168,7 +168,8 @@ class InboundStage:
             read = digest(m.raw)
             verdict = found.get(m.received.mail_id)
             authenticated, as_kept = self._authenticated(m, verdict)
-            scored = self._scored(m, read, verdict.verdict.suspicions if verdict else ())
+            suspicions = verdict.verdict.suspicions if isinstance(verdict, Judged) else ()
+            scored = self._scored(m, read, suspicions)
             judged[m.received.mail_id] = Judgement(authenticated, scored)
             contents[m.received.mail_id] = Content(
                 received=m.record,

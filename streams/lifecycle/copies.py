@@ -33,4 +33,4 @@ def ended(copies: Mapping[str, bool], mailboxes: Collection[str] | None) -> bool
     `mailboxes` are those that it was received for; None when its content is gone already.
     """
     wanted = copies if mailboxes is None else mailboxes
-    return all(copies.get(m) is False for m in wanted)
+    return bool(wanted) and all(copies.get(m) is False for m in wanted)

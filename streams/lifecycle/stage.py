@@ -7,7 +7,7 @@ command, a released part is marked once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -64,7 +64,7 @@ class LifecycleStage:
         content: ContentStore,
         garbage: PartGarbage,
         clock: Clock,
-        periods: Callable[[], Periods] = Periods,
+        periods: Periods,
     ) -> None:
         self._state = state
         self._timers = timers
@@ -78,11 +78,10 @@ class LifecycleStage:
         """Decide a batch. Raises Poison, EngineDown."""
         events = [_event(record) for record in batch]
         plan = Plan(outputs=self._into_closed(events))
-        periods = self._periods()
         copies = self._state.copies(list(dict.fromkeys(m for m in map(_mail_of, events) if m)))
         gone: dict[str, None] = {}
         for event in events:
-            plan.dues.extend(dues_of(event, periods))
+            plan.dues.extend(dues_of(event, self._periods))
             mail_id = _mail_of(event)
             if mail_id and count(copies[mail_id], event):
                 gone[mail_id] = None

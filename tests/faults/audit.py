@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from streams.topology import PROJECTIONS
 from tests.faults.ledger import Ledger
 from tests.faults.letters import Letter
 from tests.faults.readers import Changed
@@ -114,6 +115,8 @@ def check_changes(api: httpx.Client, acknowledged: Mapping[str, Changed]) -> Non
 
 
 def check_house(system: System) -> None:
-    """The projection is a fold of the log, and nothing lies dead."""
-    assert "equals" in system.run("projection", "verify", "mailbox", timeout=600).stdout
+    """The projections are folds of the log, and nothing lies dead."""
+    for projection in PROJECTIONS:
+        done = system.run("projection", "verify", projection.name, timeout=600, check=False)
+        assert "equals" in done.stdout, done.stdout + done.stderr
     assert system.run("dead", "list").stdout == ""

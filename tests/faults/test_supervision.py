@@ -95,7 +95,7 @@ def test_a_killed_serve_leaves_no_process_and_a_new_one_starts_at_once_on_the_sa
 ) -> None:
     ports = {"MAILFOLD_SMTP_PORT": str(free_port()), "MAILFOLD_HTTP_PORT": str(free_port())}
     system = install("ann", **ports).start()
-    for n in range(3):
+    for n in range(2):
         system.send(mail(f"before {n}"), [ANN])
         old = list(system.children().values())
         system.kill()

@@ -31,7 +31,7 @@ contracts: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -n auto -m "not engine and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not engine and not slow"
 
 test-engines: install
 	$(BIN)/python -m pytest -m "engine and not slow"
@@ -51,6 +51,7 @@ lock: install
 
 docs: install
 	$(BIN)/python -m schemas.dictionary docs
+	$(BIN)/python -m mailfold.settings_table docs/operating.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -18,8 +18,10 @@ from infra.ports import (
     Random,
     Wake,
 )
+from projections.contacts.ports import ContactReader
 from projections.mailbox.ports import MailboxReader
 from projections.search.ports import SearchReader
+from projections.threads.ports import ThreadReader
 from schemas.fingerprint import Fingerprint
 
 
@@ -50,6 +52,8 @@ class Services:
     directory: Directory
     reader: MailboxReader
     search: SearchReader
+    threads: ThreadReader
+    contacts: ContactReader
     log: EventLog
     outcomes: Outcomes
     keys: KeyStore

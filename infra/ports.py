@@ -6,9 +6,9 @@ Adapters are plain classes that satisfy these Protocols, one folder an engine; o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import msgspec
@@ -191,74 +191,6 @@ class Caused:
     cause: int | None
 
 
-class OutputWriter(Protocol):
-    """The one writer of the outputs of a partition of a stage.
-
-    Making it fences the writer before it. After EngineDown it is not known whether the outputs
-    are in the log: close it, make another, and read the outputs to their end.
-    """
-
-    def write(self, outputs: Sequence[Output], causes: Mapping[str, Record]) -> int | None:
-        """Append in order, all or none; return the offset behind the last, None for no output.
-
-        `causes` are records of the stage's source by event_id, found by the outputs' `caused_by`.
-        Raises Fenced, EngineDown.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
-
-class PartitionedLog(EventLog, Protocol):
-    """A log whose partitions are shared out among the members of a consumer group."""
-
-    def writer(self, stage: str, partition: int) -> OutputWriter:
-        """Take over the outputs of a partition of a stage. Raises EngineDown."""
-        ...
-
-    def outputs(
-        self, topic: str, partition: int, start: int, end: int, source: str
-    ) -> Iterator[Sequence[Caused]]:
-        """Yield the outputs from `start` below `end` that records of `source` caused, in batches.
-
-        Raises EngineDown.
-        """
-        ...
-
-    def records(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
-        """Yield the records of a partition from `start` below `end`. Raises EngineDown."""
-        ...
-
-
-class Member(Protocol):
-    """One member of a consumer group, which reads the partitions that the group gives it."""
-
-    @property
-    def held(self) -> frozenset[int]:
-        """The partitions that it was given; changed by `poll` alone."""
-        ...
-
-    def poll(self, limit: int, timeout: float) -> Sequence[Record]:
-        """Return up to `limit` records; wait at most `timeout` seconds when there is none.
-
-        Raises EngineDown, and Fenced when another has taken this member's place.
-        """
-        ...
-
-    def commit(self, position: Position) -> None:
-        """Set how far the group has come; nothing for a partition no longer held.
-
-        Raises EngineDown, and Fenced when another has taken this member's place.
-        """
-        ...
-
-    def close(self) -> None:
-        """Leave the group."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a partition of a stage has come.
@@ -269,25 +201,6 @@ class Progress:
 
     folded: int = 0
     consumed: int = 0
-
-
-class StageFile(Protocol):
-    """Where a stage keeps its state beside a log of another engine."""
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """Begin a transaction; all that is kept in the same place joins it."""
-        ...
-
-    def claim(self, stage: str, partition: int, owner: str) -> Progress:
-        """Make `owner` the one who may advance a partition; return how far it has come.
-
-        Raises EngineDown.
-        """
-        ...
-
-    def advance(self, stage: str, partition: int, owner: str, progress: Progress) -> None:
-        """Set how far it has come. Raises Fenced when another has claimed it, EngineDown."""
-        ...
 
 
 # -- keys, content, parts ---------------------------------------------------------------------
@@ -631,6 +544,42 @@ class Directory(Protocol):
         self, address: str, scope: Literal["read", "write"], expires_at: int, now: int
     ) -> str:
         """Return a new token; only its hash is kept. Raises DirectoryError."""
+        ...
+
+
+DomainKeyKind = Literal["rsa", "ed25519"]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainKey:
+    """A signing key of a domain of ours.
+
+    `record` is the text to publish; `sealed` the private half under the key `key_id` of the key
+    store, empty when it was destroyed.
+    """
+
+    domain: str
+    selector: str
+    kind: DomainKeyKind
+    created_at: int
+    record: str
+    key_id: str
+    sealed: bytes = field(repr=False)
+
+
+class DomainKeys(Protocol):
+    """The signing keys of our domains, private halves sealed."""
+
+    def add(self, keys: Sequence[DomainKey]) -> None:
+        """Keep new keys, all or none. Raises DirectoryError when a selector was in use before."""
+        ...
+
+    def of(self, domain: str) -> Sequence[DomainKey]:
+        """Return the keys of a domain, oldest first. Raises DirectoryError when it is not ours."""
+        ...
+
+    def forget(self, keys: Sequence[DomainKey]) -> None:
+        """Keep the private halves of these keys no longer; their selectors stay taken."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from infra.ports import Outcome, Output
+from mailfold.cli.output import Failure
 from mailfold.wiring import House
 from schemas.commands import Command, DefineLabel, OpenMailbox
 from schemas.identity import derived, timed
@@ -52,6 +53,16 @@ def label_id(house: House, mailbox_id: str, name: str) -> str:
         ),
     )
     return identity
+
+
+def label_id_of(house: House, mailbox_id: str, name: str) -> str:
+    """Return the identifier of the label called `name`. Raises Failure when there is none."""
+    if name.upper() in SYSTEM_LABELS:
+        return name.upper()
+    for row in house.reader.labels(mailbox_id)[0]:
+        if row.name.casefold() == name.casefold():
+            return row.label_id
+    raise Failure(f"there is no label {name}")
 
 
 def append(house: House, command: Command) -> None:

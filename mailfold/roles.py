@@ -86,7 +86,7 @@ def _projections(nodes: Sequence[ProjectionNode]) -> Callable[[House, Inherited]
 
 
 def _current(house: House, versions: Versions, inherited: Inherited, stop: Stop) -> bool:
-    """Build the projection anew when other code wrote it; False when it is time to stop."""
+    """Build a projection anew when other code wrote it; False when it is time to stop."""
     try:
         versions.live_file()
     except NeedsRebuild as e:

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     trusted_sealers: str = Field(
         "", description="Domains, comma-separated, whose ARC seals may override a DMARC failure."
     )
+    dmarc_reject: bool = Field(
+        False,
+        description="Refuse at SMTP time what DMARC says to reject; off: accept it, into SPAM.",
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
     partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")

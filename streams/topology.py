@@ -12,7 +12,7 @@ MX, submission, importer ──► mail.received
                                                │
       LIFECYCLE  time ▸ count ▸ destroy ───────┤   (timers give mailbox.commands when due)
                                                │
-      PROJECTIONS  mailbox · search            (each its own consumer)
+      PROJECTIONS  mailbox · contacts · search   (each its own consumer)
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ LIFECYCLE = StageNode(
 
 STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
 
-MAILBOX_VIEW = ProjectionNode("mailbox", MAILBOX_EVENTS)
 SEARCH = ProjectionNode("search", MAILBOX_EVENTS)
 
-PROJECTIONS: tuple[ProjectionNode, ...] = (MAILBOX_VIEW, SEARCH)
+PROJECTIONS: tuple[ProjectionNode, ...] = (
+    ProjectionNode("mailbox", MAILBOX_EVENTS),
+    ProjectionNode("contacts", MAILBOX_EVENTS),
+    SEARCH,
+)

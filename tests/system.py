@@ -163,12 +163,14 @@ class System:
 class SmtpClient:
     """A plain SMTP client that pipelines; `raw` has CRLF line ends and is dot-stuffed here."""
 
-    def __init__(self, where: tuple[str, int], timeout: float = 30) -> None:
+    def __init__(
+        self, where: tuple[str, int], timeout: float = 30, helo: str = "client.example"
+    ) -> None:
         self._socket = socket.create_connection(where, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
         self.expect(b"220")
-        self._socket.sendall(b"EHLO client.example\r\n")
+        self._socket.sendall(f"EHLO {helo}\r\n".encode())
         self.expect(b"250")
 
     def __enter__(self) -> SmtpClient:

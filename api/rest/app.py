@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from api.rest import (
     attachments,
     changes,
+    contacts,
+    conversations,
     errors,
     health,
     history,
@@ -36,6 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     mailboxes.router,
     messages.router,
     changes.router,
+    conversations.router,
+    contacts.router,
     attachments.router,
     labels.router,
     history.router,

@@ -16,6 +16,7 @@ from api.rest.shapes import (
 )
 from api.services import Services
 from infra.ports import Content, PartMissing
+from mail.authentication.spf import spf_identity
 from mail.segments import join
 from mail.trace import as_shown
 from projections.mailbox.ports import MessageRow
@@ -67,15 +68,22 @@ def _sealed(services: Services, mail_id: str) -> tuple[Content, bytes]:
     return content, key
 
 
+def _received(content: Content) -> Received:
+    return decode_as(Received, content.received.value)
+
+
 def _original(services: Services, content: Content, key: bytes) -> bytes:
-    received = content.received.decode()
-    assert isinstance(received, Received)
-    secret = open_received(received, key)
+    secret = open_received(_received(content), key)
     try:
         return put_together(secret, services.parts.get, services.fingerprint, join)
     except PartMissing as e:
         # Parts go with the last message that shows them; the row follows at once.
         raise not_found("message") from e
+
+
+def _helo(content: Content, key: bytes) -> str:
+    """Return the domain that SPF judged of a mail without a reverse-path."""
+    return spf_identity("", open_received(_received(content), key).helo).domain
 
 
 def _authentication(content: Content, key: bytes) -> Authentication:
@@ -92,7 +100,7 @@ def _authentication(content: Content, key: bytes) -> Authentication:
 
     spf, dmarc = event.spf, event.dmarc
     return Authentication(
-        SpfShape(spf.result, spf.domain, reason("spf", spf.reason)),
+        SpfShape(spf.result, spf.domain or _helo(content, key), reason("spf", spf.reason)),
         [
             DkimShape(d.result, d.domain, d.selector, reason("dkim", d.reason, i))
             for i, d in enumerate(event.dkim)

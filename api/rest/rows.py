@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from api.rest.shapes import Address, Label, Listed, Mailbox, Minimal, Quota
+from api.rest.shapes import (
+    Address,
+    Conversation,
+    ConversationShape,
+    Label,
+    Listed,
+    Mailbox,
+    Minimal,
+    Quota,
+)
 from api.rest.shapes import Counts as CountsShape
 from api.rest.times import iso
 from infra.ports import Account
 from projections.mailbox.ports import LabelRow, MailboxRow, MessageRow
+from projections.threads.ports import ThreadRow
 from schemas import parts
 
 NOBODY = Address("", "")
@@ -49,6 +60,35 @@ def listed(row: MessageRow) -> Listed:
         subject=row.subject,
         date=None if row.date is None else iso(row.date),
     )
+
+
+def thread(row: ThreadRow) -> Conversation:
+    """Return a conversation as a list shows it."""
+    return Conversation(**_thread(row))
+
+
+def conversation(
+    row: ThreadRow, messages: list[Listed], next_page_token: str | None
+) -> ConversationShape:
+    """Return a conversation with a page of its messages."""
+    return ConversationShape(**_thread(row), messages=messages, next_page_token=next_page_token)
+
+
+def _thread(row: ThreadRow) -> dict[str, Any]:
+    return {
+        "id": row.thread_id,
+        "subject": row.subject,
+        "snippet": row.snippet,
+        "participants": addresses(row.participants),
+        "label_ids": list(row.labels),
+        "message_count": row.messages,
+        "unread_count": row.unread,
+        "is_starred": row.starred,
+        "has_attachments": row.has_attachments,
+        "first_message_at": iso(row.first_date),
+        "last_message_at": iso(row.last_date),
+        "seq": row.seq,
+    }
 
 
 def addresses(people: Sequence[parts.Mailbox]) -> list[Address]:

@@ -247,6 +247,64 @@ class Pending(Shape):
     command_id: str
 
 
+# -- conversations and contacts ---------------------------------------------------------------
+
+
+class Conversation(Shape):
+    """A conversation in a list, over its messages that are in neither SPAM nor TRASH.
+
+    `subject` is that of its first message, `snippet` that of its last.
+    """
+
+    id: str
+    subject: str
+    snippet: str
+    participants: list[Address]
+    label_ids: list[str]
+    message_count: int
+    unread_count: int
+    is_starred: bool
+    has_attachments: bool
+    first_message_at: str | None
+    last_message_at: str | None
+    seq: int
+
+
+class Conversations(Shape):
+    """A page of conversations, newest first."""
+
+    threads: list[Conversation]
+    next_page_token: str | None
+
+
+class ConversationShape(Conversation):
+    """A conversation with a page of its messages, oldest first."""
+
+    messages: list[Listed]
+    next_page_token: str | None
+
+
+class MoveTo(Asked):
+    """Where a message is to go; null for a new conversation of its own."""
+
+    thread_id: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class Contact(Shape):
+    """A person; `messages` tell of them, the newest of `lastMessageAt`."""
+
+    email: str
+    name: str
+    messages: int
+    last_message_at: str | None
+
+
+class Contacts(Shape):
+    """People, best first."""
+
+    contacts: list[Contact]
+
+
 # -- labels -----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -51,6 +51,18 @@ ALIAS = Table(
     ),
     Column("target", String(320), nullable=False, doc="The address as it was given, folded."),
     Column("created_at", BigInteger, nullable=False),
+)
+
+DOMAIN_KEY = Table(
+    "domain_key",
+    METADATA,
+    Column("domain", String(255), ForeignKey("domain.name", ondelete="CASCADE"), primary_key=True),
+    Column("selector", String(63), primary_key=True),
+    Column("kind", String(7), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("record", Text, nullable=False, doc="The text of the key record, for DNS."),
+    Column("key_id", String(36), nullable=False, doc="The key, in the key store, that seals it."),
+    Column("sealed", LargeBinary, nullable=False, doc="The private half; empty when destroyed."),
 )
 
 TOKEN = Table(

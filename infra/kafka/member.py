@@ -21,7 +21,6 @@ _NO_LONGER_OURS = frozenset(
         KafkaError._ASSIGNMENT_LOST,
     )
 )
-# Partitions come and go within `consume`, so what it returns may be of one that has gone.
 _AHEAD_KIB = 4096
 
 
@@ -110,6 +109,7 @@ class KafkaMember:
         for message in messages:
             error = message.error()
             if error is None:
+                # Partitions come and go within `consume`: some of it may be of one that has gone.
                 if message.partition() in self._held:
                     found.append(self._translate(message))
             elif error.code() == KafkaError.FENCED_INSTANCE_ID:

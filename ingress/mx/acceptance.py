@@ -10,6 +10,7 @@ from ingress.arrival import Envelope, arrival
 from ingress.mx import replies
 from ingress.mx.data_reader import Fault
 from ingress.mx.replies import Reply
+from ingress.mx.screening import Screening
 from mail.trace import count_received
 from schemas.fingerprint import Fingerprint
 from schemas.seal import new_key
@@ -36,9 +37,17 @@ class Acceptance:
     """Makes an Arrival of a message and hands it to the intake."""
 
     def __init__(
-        self, intake: Intake, *, fingerprint: Fingerprint, random: Random, clock: Clock
+        self,
+        intake: Intake,
+        *,
+        fingerprint: Fingerprint,
+        random: Random,
+        clock: Clock,
+        screening: Screening | None = None,
     ) -> None:
+        """Without `screening` no message is refused for what its author's domain publishes."""
         self._intake = intake
+        self._screening = screening
         self._fingerprint = fingerprint
         self._random = random
         self._clock = clock
@@ -47,6 +56,10 @@ class Acceptance:
         """Return 250 when the mail is durable, else why it was not taken."""
         if count_received(content[:_MOST_HEADER]) > MAX_HOPS:
             return replies.LOOP
+        if self._screening is not None:
+            refused = await self._screening.refused(content, envelope)
+            if refused is not None:
+                return refused
 
         def make() -> Arrival:
             return arrival(

@@ -14,6 +14,7 @@ from ingress.mx.admission import BackPressure, Connections, Memory
 from ingress.mx.connection import Connection, template
 from ingress.mx.door import Door, Live, Timeouts
 from ingress.mx.recipients import Recipients
+from ingress.mx.screening import Screening
 from ingress.mx.session import Offer
 from schemas.fingerprint import Fingerprint
 
@@ -54,7 +55,9 @@ class MxServer:
         fingerprint: Fingerprint,
         tls: ssl.SSLContext | None = None,
         room: Room | None = None,
+        screening: Screening | None = None,
     ) -> None:
+        """With `screening`, what DMARC says to reject is refused in answer to DATA."""
         self._options = options
         self._live = Live()
         self._servers: list[asyncio.Server] = []
@@ -70,7 +73,9 @@ class MxServer:
             offer=offer,
             timeouts=options.timeouts,
             tls=tls,
-            acceptance=Acceptance(intake, fingerprint=fingerprint, random=random, clock=clock),
+            acceptance=Acceptance(
+                intake, fingerprint=fingerprint, random=random, clock=clock, screening=screening
+            ),
             recipients=Recipients(
                 directory,
                 clock,

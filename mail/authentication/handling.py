@@ -22,5 +22,5 @@ def handling(dmarc: DmarcOutcome, *, may_reject: bool = False) -> Handling:
 
 
 def refusal(dmarc: DmarcOutcome) -> str:
-    """Return the text of a refusal in answer to DATA, enhanced code included (section 7.2)."""
-    return f"5.7.1 Email rejected per DMARC policy for {dmarc.domain}"
+    """Return the text of a refusal in answer to DATA (section 7.2), for 550 5.7.1; ASCII."""
+    return f"Email rejected per DMARC policy for {dmarc.domain or 'the domain in From'}"

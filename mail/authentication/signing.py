@@ -111,10 +111,19 @@ class SigningKey:
 
     def zone_line(self, ttl: int = 3600) -> str:
         """Return the record as a line of a zone file, cut into strings of at most 255 octets."""
-        text = self.record()
-        parts = (text[at : at + 255] for at in range(0, len(text), 255))
-        strings = " ".join(f'"{part}"' for part in parts)
-        return f"{self.name}. {ttl} IN TXT ( {strings} )"
+        return zone_line(self.name, self.record(), ttl)
+
+
+def zone_line(name: str, text: str, ttl: int = 3600) -> str:
+    """Return a TXT record as a line of a zone file, cut into strings of at most 255 octets."""
+    parts = (text[at : at + 255] for at in range(0, len(text), 255))
+    strings = " ".join(f'"{part}"' for part in parts)
+    return f"{name}. {ttl} IN TXT ( {strings} )"
+
+
+def empty_record(kind: KeyType) -> str:
+    """Return the text that says that a key was revoked (RFC 6376 section 3.6.1, p=)."""
+    return f"v=DKIM1; k={kind}; p="
 
 
 def generate_key(domain: str, selector: str, kind: KeyType) -> SigningKey:

@@ -21,6 +21,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check:check", "Judge a message by SPF, DKIM, ARC, DMARC and the rules."),
     "search": ("search:search", "Find messages of an account."),
     "erase": ("erase:erase", "Erase a mail for good, in one mailbox or everywhere."),
+    "at": ("timetravel:at", "List a mailbox as it was at a time."),
+    "diff": ("timetravel:diff", "Show what changed in a mailbox between two times."),
     "trace": ("events:trace", "Show every event of one mail, all stages, with times."),
     "events": ("events:events", "Read the topics."),
     "projection": ("projections:projection", "Projections: list, rebuild, verify."),

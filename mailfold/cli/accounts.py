@@ -9,7 +9,10 @@ import sys
 import click
 
 from infra.ports import DirectoryError
+from mail.authentication.rotation import State
+from mail.authentication.signing import SigningError
 from mailfold.cli.output import Failure, iso, json_option, listing
+from mailfold.domain_keys import KeyInfo
 from mailfold.erasing import erase_account
 from mailfold.mailboxes import open_mailbox
 from mailfold.wiring import open_house
@@ -52,7 +55,59 @@ def domain_list(as_json: bool) -> None:
 def domain_remove(name: str) -> None:
     """Accept no more mail for DOMAIN."""
     with open_house() as house, _directory_errors():
+        keys = house.domain_keys.of(name)
         house.directory.remove_domain(name)
+        if keys:
+            house.keyring.destroy(keys)
+
+
+_STATES: dict[State, str] = {
+    "next": "publish it now; it signs in two days",
+    "signing": "signs",
+    "published": "signs no more; keep it published for mail on its way",
+    "empty": "revoked; publish it empty",
+}
+
+
+@domain.command("keys")
+@click.argument("name", metavar="DOMAIN")
+@click.option("--rotate", is_flag=True, help="Make new keys under new selectors.")
+@click.option("--list", "only_list", is_flag=True, help="List the keys; make none.")
+@json_option
+def domain_keys(name: str, rotate: bool, only_list: bool, as_json: bool) -> None:
+    """Print the DNS records of DOMAIN's signing keys, made when there are none.
+
+    The lines are those of a zone file. Private keys are never printed.
+    """
+    if rotate and only_list:
+        raise click.UsageError("--list makes no keys; leave --rotate or --list out")
+    with open_house() as house:
+        house.prepare()
+        with _directory_errors():
+            if rotate:
+                house.keyring.rotate(name)
+            elif not only_list:
+                house.keyring.make(name)
+            found = house.keyring.listing(name)
+    if as_json or only_list:
+        rows = [_shown(one) for one in found]
+        listing(rows, ("selector", "algorithm", "state", "created"), as_json)
+        return
+    for one in found:
+        click.echo(f"; {_STATES[one.state]}")
+        click.echo(one.zone_line())
+
+
+def _shown(one: KeyInfo) -> dict[str, str]:
+    return {
+        "selector": one.key.selector,
+        "algorithm": one.key.kind,
+        "state": one.state,
+        "created": iso(one.key.created_at),
+        "name": one.name,
+        "type": "TXT",
+        "value": one.record,
+    }
 
 
 @click.group()
@@ -185,5 +240,5 @@ class _directory_errors:  # noqa: N801 (reads as a statement)
         return None
 
     def __exit__(self, _t: object, error: BaseException | None, _tb: object) -> None:
-        if isinstance(error, DirectoryError):
+        if isinstance(error, DirectoryError | SigningError):
             raise Failure(str(error)) from error

@@ -48,7 +48,8 @@ def dead_show(id_: int) -> None:
     with open_house() as house:
         for d in house.dead.list():
             if d.id == id_:
-                click.echo(json.dumps(describe(d.record, None) | {"error": d.error}))
+                shown = describe(d.record, None) | {"error": d.error}
+                click.echo(json.dumps(shown, ensure_ascii=False))
                 return
         raise Failure(f"no dead letter has the id {id_}; `mailfold dead list` lists them")
 

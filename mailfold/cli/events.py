@@ -71,7 +71,7 @@ def read(
             if stop is not None and record.recorded_at >= stop:
                 continue
             if (key is None or record.key == key) and (kind is None or record.type == kind):
-                click.echo(json.dumps(describe(record, house.keys if unseal else None)))
+                click.echo(_text(describe(record, house.keys if unseal else None)))
 
 
 @events.command("tail")
@@ -90,9 +90,13 @@ def tail(topic: str, unseal: bool, count: int | None, from_start: bool) -> None:
         with suppress(KeyboardInterrupt):
             while left is None or left > 0:
                 for record in reader.poll(_CHUNK if left is None else min(left, _CHUNK), 1.0):
-                    click.echo(json.dumps(describe(record, house.keys if unseal else None)))
+                    click.echo(_text(describe(record, house.keys if unseal else None)))
                     left = None if left is None else left - 1
         reader.close()
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _known(topic: str) -> None:

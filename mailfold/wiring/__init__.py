@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +28,26 @@ from infra.ports import (
     Lag,
     Limits,
     Outcomes,
+    Room,
 )
 from infra.sqlite.keys import SqliteKeys
 from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
 from mailfold.room import MailboxRoom
-from mailfold.settings import Settings, load
+from mailfold.settings import Settings, SettingsError, load
 from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS, Sources
 from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
+from projections.contacts.ports import ContactReader
+from projections.contacts.sqlite_reader import SqliteContactReader
 from projections.mailbox.ports import MailboxReader
 from projections.mailbox.sqlite_reader import SqliteMailboxReader
 from projections.search.letters import Letters
 from projections.search.ports import SearchReader
 from projections.search.sqlite_reader import SqliteSearchReader
+from projections.threads.ports import ThreadReader
+from projections.threads.sqlite import SqliteThreadReader
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAIL_RECEIVED
@@ -51,7 +56,6 @@ from streams.topology import (
     INBOUND,
     LIFECYCLE,
     MAILBOX,
-    MAILBOX_VIEW,
     PROJECTIONS,
     SEARCH,
     ProjectionNode,
@@ -60,9 +64,13 @@ from streams.topology import (
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from infra.directory.domain_keys import SqlDomainKeys
     from infra.directory.sql import SqlDirectory
+    from infra.dns.resolver import DnsResolver
+    from ingress.mx.screening import Screening
     from ingress.mx.server import MxServer
-    from mail.authentication.resolution import Resolve
+    from mail.authentication.resolution import ResolutionLimits, Resolve
+    from mailfold.domain_keys import Keyring
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
@@ -180,6 +188,22 @@ class House:
         return made
 
     @cached_property
+    def domain_keys(self) -> SqlDomainKeys:
+        """Signing keys of our domains."""
+        from infra.directory.domain_keys import SqlDomainKeys
+
+        made = SqlDomainKeys(f"sqlite:///{self.settings.accounts_path}", self.clock)
+        self._closers.append(made.close)
+        return made
+
+    @property
+    def keyring(self) -> Keyring:
+        """The same keys, opened and rotated."""
+        from mailfold.domain_keys import Keyring
+
+        return Keyring(self.domain_keys, self.keys, self.clock, self.random)
+
+    @cached_property
     def limits(self) -> Limits:
         """Rate limits."""
         from infra.limits.memory import MemoryLimits
@@ -209,19 +233,11 @@ class House:
 
     def inbound(self) -> InboundStage:
         """Return the inbound stage."""
-        from infra.dns.resolver import DnsResolver
-        from mail.authentication.resolution import ResolutionLimits
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
-        s = self.settings
-        resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
-        judge = BatchJudge(
-            resolver.resolve,
-            resolver.at_hand,
-            self.policy,
-            ResolutionLimits(seconds=s.dns_timeout),
-        )
+        resolver, limits = self._resolver()
+        judge = BatchJudge(resolver.resolve, resolver.at_hand, self.policy, limits)
         self._closers.append(judge.close)
         return InboundStage(
             self.keys,
@@ -229,7 +245,7 @@ class House:
             self.parts,
             self.fingerprint,
             judge,
-            s.hostname,
+            self.settings.hostname,
             self.random,
         )
 
@@ -319,7 +335,21 @@ class House:
     @cached_property
     def reader(self) -> MailboxReader:
         """Reads mailboxes."""
-        made = SqliteMailboxReader(_live_file(self.versions[MAILBOX_VIEW.name]))
+        made = SqliteMailboxReader(lambda: self._live_file("mailbox"))
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def threads(self) -> ThreadReader:
+        """Reads conversations."""
+        made = SqliteThreadReader(lambda: self._live_file("mailbox"))
+        self._closers.append(made.close)
+        return made
+
+    @cached_property
+    def contacts(self) -> ContactReader:
+        """Finds contacts."""
+        made = SqliteContactReader(lambda: self._live_file("contacts"))
         self._closers.append(made.close)
         return made
 
@@ -331,10 +361,17 @@ class House:
     @cached_property
     def search(self) -> SearchReader:
         """Searches mailboxes."""
-        live = _live_file(self.versions[SEARCH.name])
+        live = partial(self._live_file, SEARCH.name)
         made = SqliteSearchReader(live, self.letters, self.clock)
         self._closers.append(made.close)
         return made
+
+    def _live_file(self, name: str) -> Path:
+        try:
+            return self.versions[name].live_file()
+        except NeedsRebuild as e:
+            # To a reader an engine that is down: it is there again when it is built.
+            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
 
     def projection_consumer(self, name: str) -> Consumer:
         """Return the consumer of a projection. Raises KeyError."""
@@ -379,8 +416,40 @@ class House:
             random=self.random,
             fingerprint=self.fingerprint,
             tls=self._tls(),
-            room=MailboxRoom(self.directory, self.reader),
+            room=self._room(),
+            screening=self._screening() if s.dmarc_reject else None,
         )
+
+    def _screening(self) -> Screening:
+        from ingress.mx.screening import Screening
+
+        resolver, limits = self._resolver()
+        return Screening(
+            resolve=resolver.resolve,
+            at_hand=resolver.at_hand,
+            settings=self.policy,
+            limits=limits,
+            hostname=self.settings.hostname,
+            clock=self.clock,
+        )
+
+    def _resolver(self) -> tuple[DnsResolver, ResolutionLimits]:
+        """Return a resolver, and what one mail may cost in DNS. Raises SettingsError."""
+        from infra.dns.resolver import DnsResolver
+        from mail.authentication.resolution import ResolutionLimits
+
+        s = self.settings
+        try:
+            resolver = DnsResolver(s.dns, timeout=s.dns_timeout)
+        except ValueError as e:
+            raise SettingsError(f"setting dns: {e}") from e
+        return resolver, ResolutionLimits(seconds=s.dns_timeout)
+
+    def _room(self) -> Room:
+        # Not the reader of the house, for mail goes on while a view is built anew.
+        reader = SqliteMailboxReader(self.versions["mailbox"].live_file)
+        self._closers.append(reader.close)
+        return MailboxRoom(self.directory, reader)
 
     def _tls(self) -> ssl.SSLContext:
         from ingress.mx.certificate import generated, tls_context
@@ -401,6 +470,8 @@ class House:
                 directory=self.directory,
                 reader=self.reader,
                 search=self.search,
+                threads=self.threads,
+                contacts=self.contacts,
                 log=self.log,
                 outcomes=self.outcomes,
                 keys=self.keys,
@@ -437,17 +508,6 @@ class House:
             )
         self.keys.secret()
         self.directory.domains()
-
-
-def _live_file(versions: Versions) -> Callable[[], Path]:
-    def live() -> Path:
-        try:
-            return versions.live_file()
-        except NeedsRebuild as e:
-            # To a reader an engine that is down: it is there again when it is built.
-            raise EngineDown(f"{e}; `mailfold serve` builds it anew") from e
-
-    return live
 
 
 @contextmanager

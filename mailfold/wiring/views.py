@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.ports import Checkpoint, KeyStore
+from projections.contacts import tables as contacts
+from projections.contacts.sqlite import SqliteContacts
 from projections.mailbox import tables as mailbox
 from projections.mailbox.sqlite import SqliteMailboxProjection
 from projections.ports import Projection
@@ -39,6 +41,10 @@ VIEWS: dict[str, View] = {
     "mailbox": View(
         mailbox.FORMAT,
         lambda path, given: SqliteMailboxProjection(path, given.keys, given.checkpoint),
+    ),
+    "contacts": View(
+        contacts.FORMAT,
+        lambda path, given: SqliteContacts(path, given.keys, given.checkpoint),
     ),
     "search": View(
         search.FORMAT,

@@ -25,16 +25,22 @@ from schemas.labels import SYSTEM_LABELS
 _JOINED = "from feed f left join message m on m.row = f.message"
 
 
-class SqliteMailboxReader:
-    """Port MailboxReader; for any number of threads, each read on a connection of its own."""
+class Snapshots:
+    """Gives each read a connection with a snapshot of the live version."""
 
-    def __init__(self, live: Callable[[], Path]) -> None:
+    def __init__(
+        self,
+        live: Callable[[], Path],
+        connect: Callable[[Path], apsw.Connection] = lambda path: connect(path, readonly=True),
+    ) -> None:
         """`live` names the file of the live version; it is asked at every read."""
         self._live = live
+        self._connect = connect
         self._idle: deque[tuple[Path, apsw.Connection]] = deque()
 
     @contextmanager
-    def _snapshot(self) -> Generator[apsw.Connection]:
+    def take(self) -> Generator[apsw.Connection]:
+        """Yield a connection; what is read through it is of one moment. Raises EngineDown."""
         path = self._live()
         with engine_errors(path):
             connection = self._take(path)
@@ -52,12 +58,25 @@ class SqliteMailboxReader:
                 return connection
             # Another version is live now.
             connection.close()
-        return connect(path, readonly=True)
+        return self._connect(path)
 
     def close(self) -> None:
         """Close the connections that no read uses."""
         while self._idle:
             self._idle.pop()[1].close()
+
+
+class SqliteMailboxReader:
+    """Port MailboxReader; for any number of threads, each read on a connection of its own."""
+
+    def __init__(self, live: Callable[[], Path]) -> None:
+        """`live` names the file of the live version; it is asked at every read."""
+        self._snapshots = Snapshots(live)
+        self._snapshot = self._snapshots.take
+
+    def close(self) -> None:
+        """Close the connections that no read uses."""
+        self._snapshots.close()
 
     def head(self, mailbox_id: str) -> int:
         """Return the seq of the last event that readers see."""
@@ -88,7 +107,7 @@ class SqliteMailboxReader:
         behind = from_token(query, page_token)
         with self._snapshot() as connection:
             mailbox = load_mailbox(connection, mailbox_id)
-            then = None if at is None else _then(connection, mailbox, at)
+            then = None if at is None else as_of(connection, mailbox, at)
             found, estimate = list_messages(connection, mailbox, query, then, behind, limit + 1)
             seq = None if then is None else then.seq
             shower = Shower(connection, mailbox, labels_at(mailbox, seq), seq)
@@ -182,7 +201,7 @@ class SqliteMailboxReader:
         return [cast("int", uid) for (uid,) in found], mailbox.head
 
 
-def _then(connection: apsw.Connection, mailbox: MailboxState, at: int) -> Then | None:
+def as_of(connection: apsw.Connection, mailbox: MailboxState, at: int) -> Then | None:
     """Return the last seq recorded at or before `at`, None when that is the head.
 
     It is searched for by halving: recorded_at never runs backwards in a mailbox.

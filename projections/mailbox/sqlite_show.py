@@ -120,6 +120,15 @@ class Shower:
             unreadable=digest.unreadable,
         )
 
+    def thread_of(self, row: int) -> str:
+        """Return the thread of the visible message in that row, merges resolved."""
+        found = self._execute("select since, thread_id from message where row = ?", (row,))
+        since, thread_id = cast("tuple[int, bytes]", found.fetchone())
+        if self._seq is not None and since > self._seq:
+            past = self._execute(_PAST_STATE, (row, self._seq)).fetchone()
+            _, thread_id = cast("tuple[str, bytes]", past)
+        return self._thread(thread_id)
+
     def _thread(self, thread_id: bytes) -> str:
         known = self._threads.get(thread_id)
         if known is not None:

@@ -11,7 +11,7 @@ import apsw
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -142,6 +142,11 @@ create table feed(
   detail blob,
   primary key(mailbox, seq)
 ) without rowid;
+
+-- For conversations: their messages, now and once, and what was merged into them.
+create index message_of_thread on message(mailbox, thread_id);
+create index past_state_of_thread on past_state(thread_id);
+create index merge_into on merge(mailbox, into_id);
 
 create index feed_of_message on feed(message, seq) where message is not null;
 """

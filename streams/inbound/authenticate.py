@@ -59,7 +59,8 @@ def event(received: Received, judged: Judged, key: bytes, random: Random) -> Aut
         spf=parts.Spf(
             result=v.spf.result,
             reason=v.spf.reason.value,
-            domain=_name(v.spf.domain),
+            # A HELO name may be that of somebody's own machine.
+            domain=_name(v.spf.domain) if v.spf.identity == "mailfrom" else "",
             identity=v.spf.identity,
         ),
         dkim=[

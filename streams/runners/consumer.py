@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from infra.ports import Checkpoint, EngineDown, Member, Record
+from infra.ports import Checkpoint, EngineDown, Record
 from streams.runners.partition_host import PartitionHost, next_position, unwatched
+from streams.runners.ports import Member
 
 BATCH = 500
 """Records taken at once at most; as many as are there, no artificial delay."""

@@ -20,17 +20,14 @@ from infra.ports import (
     DeadLetter,
     DeadLetters,
     EngineDown,
-    EventLog,
     Fenced,
     Output,
-    OutputWriter,
-    PartitionedLog,
     Position,
     Progress,
     Record,
-    StageFile,
 )
 from streams.runners import turn
+from streams.runners.ports import OutputWriter, PartitionedLog, StageFile
 from streams.runners.takeover import Takeover
 from streams.stage import Stage
 
@@ -82,7 +79,7 @@ class _Writers:
 class _Appending:
     """The writer of a stage without state: what comes twice is told by its event_id."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: PartitionedLog) -> None:
         self._log = log
 
     def write(self, outputs: Sequence[Output], causes: Mapping[str, Record]) -> int | None:

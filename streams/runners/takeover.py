@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from infra.ports import Caused, PartitionedLog, Progress, Record
+from infra.ports import Caused, Progress, Record
+from streams.runners.ports import PartitionedLog
 from streams.stage import Stage
 
 BATCH = 500

@@ -58,6 +58,7 @@ from schemas.parts import (
 )
 from schemas.seal import seal, unseal
 from schemas.topics import MAIL_AUTHENTICATED, MAIL_RECEIVED, MAIL_SCORED
+from tests.api.fake_views import FakeContacts, FakeThreads
 from tests.fakes import FINGERPRINT, FakeClock, FakeKeys, FakeLag, FakeLimits, FakeRandom
 
 DAY = 86_400_000_000
@@ -204,9 +205,23 @@ class FakeMailboxes:
                 for m in command.message_ids:
                     code = self._judge(box, m, command)
                     refusals += [Refusal(m, code)] if code else []
+            case c.MoveToThread():
+                for m in command.message_ids:
+                    refusals += self._move(box, m, command)
             case _:
                 raise AssertionError(command)
         self.outcomes[box, command.command_id] = Outcome(self.head(box), tuple(refusals))
+
+    def _move(self, box: str, m: str, command: c.MoveToThread) -> list[Refusal]:
+        row = self.visible.get(box, {}).get(m)
+        if row is None:
+            return [Refusal(m, "unknown-message")]
+        known = {"", *(r.thread_id for r in self.visible[box].values())}
+        if command.thread_id not in known:
+            return [Refusal("", "unknown-thread")]
+        target = command.thread_id or derived("thread", command.command_id)
+        self.show(box, replace(row, thread_id=target), "MovedToThread")
+        return []
 
     def _judge(self, box: str, m: str, command: c.Command) -> str:
         visible, expunged = self.visible.setdefault(box, {}), self.expunged.setdefault(box, {})
@@ -444,6 +459,8 @@ class House:
             directory=self.directory,
             reader=self.boxes,
             search=self.search,
+            threads=FakeThreads(self.boxes),
+            contacts=FakeContacts(self.boxes),
             log=self.log,
             outcomes=self.boxes,
             keys=self.keys,

@@ -14,6 +14,7 @@ NONE = "00000000-0000-4000-8000-000000000000"
 BODIES: dict[str, Any] = {
     "Modify": {"isRead": True},
     "BatchModify": {"ids": [NONE], "isRead": True},
+    "MoveTo": {"threadId": NONE},
     "NewLabel": {"name": "x"},
     "LabelChange": {"name": "x"},
 }

@@ -39,4 +39,4 @@ def test_dns_that_fails_rejects_nothing() -> None:
 
 def test_a_refusal_names_the_policy() -> None:
     dmarc = judge(PLAIN, zone({"_dmarc.example.com": "v=DMARC1; p=reject"})).verdict.dmarc
-    assert refusal(dmarc) == "5.7.1 Email rejected per DMARC policy for example.com"
+    assert refusal(dmarc) == "Email rejected per DMARC policy for example.com"

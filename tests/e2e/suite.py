@@ -249,5 +249,13 @@ class EndToEnd:
             text = str(refused)
         assert text.startswith("550 5.1.1")
 
+    def test_doctor_finds_nothing_wrong(self, system: System) -> None:
+        done = system.run("doctor", "--deep", "--json", check=False)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        # How much room there is on the disk is not the system's.
+        wrong = {r["check"]: r["finding"] for r in rows if not r["ok"] and r["check"] != "disk"}
+        assert wrong == {}
+        assert len(rows) > 10
+
     def test_nothing_is_left_dead(self, system: System) -> None:
         assert system.run("dead", "list").stdout == ""

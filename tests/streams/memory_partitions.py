@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from infra.ports import Caused, Fenced, Output, Position, Reader, Record
+from infra.ports import Caused, Fenced, Output, Position, Record
 from schemas.codec import decode
 from schemas.partition import partition_of
 
@@ -54,20 +54,8 @@ class MemoryPartitions:
         for output in outputs:
             self.add(output)
 
-    def reader(self, topic: str, position: Position) -> Reader:
-        raise NotImplementedError(topic, position)
-
     def end(self, topic: str) -> Position:
         return {p: len(self._at(topic, p)) for p in range(self._partitions)}
-
-    def begin(self, topic: str) -> Position:
-        return dict.fromkeys(range(self._partitions), 0)
-
-    def position_at(self, topic: str, time: int) -> Position:
-        raise NotImplementedError(topic, time)
-
-    def find(self, topic: str, key: str) -> Sequence[Record]:
-        raise NotImplementedError(topic, key)
 
     def committed(self, group: str, topic: str) -> Position:
         return self._committed.get((group, topic), {})

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingress.mx.screening import Screening
 from ingress.mx.server import MxServer, Options
 from tests.fakes import (
     FINGERPRINT,
@@ -105,6 +106,7 @@ async def running(
     limits: FakeLimits | None = None,
     lag: int = 0,
     tls: Any = None,
+    screening: Screening | None = None,
     **options: Any,
 ) -> AsyncIterator[Mx]:
     """Run an MX; at the end every connection must end, and no defect may have shown."""
@@ -119,6 +121,7 @@ async def running(
         random=FakeRandom(),
         fingerprint=FINGERPRINT,
         tls=tls,
+        screening=screening,
     )
     mx = Mx(server, ("", 0), intake, people, rates, waiting)
     asyncio.get_running_loop().set_exception_handler(lambda _, context: mx.errors.append(context))

@@ -88,6 +88,8 @@ class Plan:
 
     match: str | None = None
     """FTS5 expression, the mailbox included; None when no word is asked for as a whole."""
+    alone: str | None = None
+    """The same for documents that are all of this mailbox."""
     low: int = -LAST_ROW
     high: int = LAST_ROW
     sets: list[int] = field(default_factory=list[int])
@@ -133,6 +135,7 @@ class Planner:
             plan.conditions.append(self._condition(child))
         if words:
             plan.match = self._expression(words)
+            plan.alone = self._all(words)
         for number in labels:
             plan.conditions.append(NEVER if number is None else self._in([number]))
             if number is not None and number not in _BITS:

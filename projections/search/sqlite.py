@@ -118,6 +118,7 @@ class SqliteSearchProjection:
             writer.add(fold)
         # The content is read here, a few mails at a time: a batch may have more of it than fits.
         writer.write(self._letters.documents)
+        writer.merge()
 
     @contextmanager
     def hold(self) -> Generator[None]:

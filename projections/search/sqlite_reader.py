@@ -158,18 +158,24 @@ def _walk(
         high = min(high, next_first_row(first_row(behind.internal_date)) - 1)
     values = {**plan.values, "box": mailbox.row, "low": plan.low, "high": high}
     run = partial(_run, connection, plan, values)
-    shards: list[tuple[int, int]] = []
+    shards: list[tuple[int, int, int | None]] = []
     if plan.of_words:
         found = connection.execute(
-            "select number, high from shard where high >= :low and low <= :high order by high desc",
+            "select number, high, mailbox from shard where high >= :low and low <= :high"
+            " and (mailbox is null or mailbox = :box) order by high desc",
             values,
         )
-        shards = [cast("tuple[int, int]", row) for row in found]
-    every = [number for number, _ in shards]
+        shards = [cast("tuple[int, int, int | None]", row) for row in found]
+    every = [number for number, _, _ in shards]
     sets = [(mailbox.labels[n].total if n in mailbox.labels else 0, n) for n in plan.sets]
     total, number = min(sets, default=(0, 0))
     if plan.match is not None and (not sets or total > _FEW):
-        return _merged([(top, partial(_in_shard, run, n)) for n, top in shards])
+        return _merged(
+            [
+                (top, partial(_in_shard, run, n, plan.match if box is None else plan.alone))
+                for n, top, box in shards
+            ]
+        )
     if not sets:
         return run("doc d", "d", every, [])
     rows = run(
@@ -190,6 +196,7 @@ def _run(
     shards: Sequence[int],
     more: Sequence[str],
     row: str = "row",
+    match: str | None = None,
 ) -> Iterator[_Row]:
     """Walk over `source` by the rows of its table `walked`, newest first."""
     conditions = [
@@ -204,11 +211,11 @@ def _run(
         f"select d.row, d.internal_date, d.id, d.mail_id, d.shard from {source}"
         f" where {' and '.join(conditions)} order by {walked}.{row} desc"
     )
-    bindings = {**values, "match": plan.match}
+    bindings = {**values, "match": match}
     return cast("Iterator[_Row]", iter(connection.execute(statement, bindings)))
 
 
-def _in_shard(run: Callable[..., Iterator[_Row]], shard: int) -> Iterator[_Row]:
+def _in_shard(run: Callable[..., Iterator[_Row]], shard: int, match: str | None) -> Iterator[_Row]:
     words = words_of(shard)
     return run(
         f"{words} w cross join doc d on d.mailbox = :box and d.row = w.rowid",
@@ -216,6 +223,7 @@ def _in_shard(run: Callable[..., Iterator[_Row]], shard: int) -> Iterator[_Row]:
         [shard],
         [f"{words} match :match"],
         "rowid",
+        match,
     )
 
 

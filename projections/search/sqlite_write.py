@@ -42,9 +42,13 @@ _WORDS = (
     f" values ({', '.join('?' * (len(COLUMNS) + 2))})"
 )
 _SHARD = (
-    "insert into shard values (?1,1,?2,?2,0) on conflict(number) do update set docs = docs + 1,"
-    " low = min(low, ?2), high = max(high, ?2)"
+    "insert into shard values (?1,1,?2,?2,?3,0,0)"
+    " on conflict(number) do update set docs = docs + 1,"
+    " low = min(low, ?2), high = max(high, ?2), mailbox = iif(mailbox = ?3, ?3, null)"
 )
+_MERGED_PAGES, _MERGED_PAGES_EACH = 64, 4
+"""Pages that are merged with a batch, at least and for each new document: a document has one or two
+pages, so a full shard is merged before the next one is full, and no batch waits for all of it."""
 _NOTHING = ("",) * len(COLUMNS)
 
 
@@ -138,6 +142,24 @@ class Writer:
         many("insert into placed values (?,?,?)", placed)
         self._heads()
 
+    def merge(self) -> None:
+        """Merge some more of a full shard: a word is looked for in each segment of it."""
+        connection = self._connection
+        new = sum(d.stored is None for _, fold in self._folds for d in fold.docs.values())
+        pages = max(_MERGED_PAGES, _MERGED_PAGES_EACH * new)
+        found = connection.execute(
+            "select number from shard where docs >= ? and not merged order by number limit 1",
+            (self._most,),
+        ).fetchone()
+        if found is None:
+            return
+        words = words_of(cast("int", found[0]))
+        before = connection.total_changes()
+        # FTS5: below zero it begins a merge of all; fewer than two changes say that it is done.
+        connection.execute(f"insert into {words}({words}, rank) values ('merge', ?)", (-pages,))
+        if connection.total_changes() - before < 2:
+            connection.execute("update shard set merged = 1 where number = ?", found)
+
     def _heads(self) -> None:
         many = self._connection.executemany
         boxes = [(row, f.mailbox) for row, f in self._folds]
@@ -177,7 +199,7 @@ class Writer:
             columns = _NOTHING if document is None else document.columns
             doc.shard = self._shard()
             execute(_WORDS.format(words_of(doc.shard)), (doc.row, *columns, meta))
-            execute(_SHARD, (doc.shard, doc.row))
+            execute(_SHARD, (doc.shard, doc.row, box))
             execute(
                 "insert into doc values (?,?,?,?,?,?,?,?,?,?)",
                 (

@@ -51,12 +51,15 @@ create table label(
   primary key(mailbox, number)
 ) without rowid;
 
--- low, high: rows between which all of its documents are; unclean: some were deleted.
+-- low, high: rows between which all of its documents are; mailbox: null when they are of several;
+-- merged: it is full, and all of it is one segment; unclean: some of its documents were deleted.
 create table shard(
   number integer primary key,
   docs integer not null,
   low integer not null,
   high integer not null,
+  mailbox integer,
+  merged integer not null,
   unclean integer not null
 );
 

@@ -151,7 +151,7 @@ def test_full_is_the_default_and_has_all(house: House) -> None:
         (RAW, b""),
         (b"", b""),
         # Text without a header must not be read as one: an empty line goes before it.
-        (b"\x00\xff\r\n.\r\n", b"\r\n"),
+        (b"\x00\xff\r\n\r\n.\r\n", b"\r\n"),
         (b"a: b\nno CR\n", b""),
     ],
 )

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.installations import PROFILES, Installations, Profile
+from tests.faults.installations import EMBEDDED, Installations, Profile
 
 
-@pytest.fixture(params=PROFILES)
+@pytest.fixture
 def profile(request: pytest.FixtureRequest) -> Profile:
-    """Each profile that the house runs on."""
-    chosen: Profile = request.param
+    """The profile that a test asks for (see `on_every_profile`), else the embedded one."""
+    chosen: Profile = getattr(request, "param", EMBEDDED)
     return chosen
 
 

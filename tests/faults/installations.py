@@ -10,35 +10,27 @@ from pathlib import Path
 import pytest
 
 from infra.barrier import VARIABLE
+from mailfold.roles import PROCESSES
+from streams.topology import PROJECTIONS, STAGES
 from tests.system import System
 
+ROLES = tuple(role.name for roles in PROCESSES.values() for role in roles)
 STAGE_POINTS = ("planned", "settled", "outputs", "state", "position", "committed")
+VIEW_POINTS = ("read", "begun", "rows", "position", "committed", "told")
+CHAINS: tuple[tuple[str, ...], ...] = (
+    ("intake.taken", "intake.parts", "intake.keys", "intake.received"),
+    *(tuple(f"{s.name}.{p}" for p in STAGE_POINTS) for s in STAGES),
+    *(tuple(f"{v.name}-view.{p}" for p in VIEW_POINTS) for v in PROJECTIONS),
+)
+"""The points at which a process can be held, in the order in which one does its work."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One way to run the house, and where its processes can be held."""
+    """One way to run the house."""
 
     name: str
-    points: Mapping[str, tuple[str, ...]]
-    """Checkpoints by the process that comes by them."""
     environment: Callable[[pytest.FixtureRequest], Mapping[str, str]]
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The processes that `serve` runs."""
-        return tuple(self.points)
-
-
-POINTS: Mapping[str, tuple[str, ...]] = {
-    "mx": ("intake.taken", "intake.parts", "intake.keys", "intake.received"),
-    "inbound": tuple(f"inbound.{p}" for p in STAGE_POINTS),
-    "mailbox": tuple(f"mailbox.{p}" for p in STAGE_POINTS),
-    "views": tuple(
-        f"mailbox-view.{p}" for p in ("read", "begun", "rows", "position", "committed", "told")
-    ),
-    "api": (),
-}
 
 
 def _on_kafka(runner: str) -> Callable[[pytest.FixtureRequest], Mapping[str, str]]:
@@ -53,13 +45,21 @@ def _on_kafka(runner: str) -> Callable[[pytest.FixtureRequest], Mapping[str, str
     return environment
 
 
-EMBEDDED = Profile("embedded", POINTS, lambda _: {})
-CLUSTER = tuple(Profile(f"cluster-{r}", POINTS, _on_kafka(r)) for r in ("faust", "consumer"))
+EMBEDDED = Profile("embedded", lambda _: {})
+FAUST = Profile("cluster-faust", _on_kafka("faust"))
+CONSUMER = Profile("cluster-consumer", _on_kafka("consumer"))
 
-PROFILES = (
-    pytest.param(EMBEDDED, id=EMBEDDED.name),
-    *(pytest.param(p, id=p.name, marks=pytest.mark.engine) for p in CLUSTER),
-)
+
+def on(*profiles: Profile) -> pytest.MarkDecorator:
+    """Run a test on these profiles; those on Kafka only where there is one (engine)."""
+    return pytest.mark.parametrize(
+        "profile",
+        [
+            pytest.param(p, id=p.name, marks=() if p is EMBEDDED else pytest.mark.engine)
+            for p in profiles
+        ],
+        indirect=True,
+    )
 
 
 class Installations:

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 
-from tests.faults.installations import Profile, barrier_of
+from tests.faults.installations import CHAINS, ROLES, barrier_of
 from tests.system import System
 
 SERVE = "serve"
@@ -25,23 +25,19 @@ class Killer:
     into it however fast or slow the machine is.
     """
 
-    def __init__(
-        self, system: System, profile: Profile, rng: random.Random, work: Callable[[], None]
-    ) -> None:
+    def __init__(self, system: System, rng: random.Random, work: Callable[[], None]) -> None:
         self._system = system
-        self._profile = profile
         self._rng = rng
         self._work = work
         self.killed: dict[str, int] = {}
 
     def occasions(self, times: int) -> int:
         """Return how often `work` is called by `at_random(times)` and `at_every_point()`."""
-        most = max(map(len, self._profile.points.values()))
-        return times * (len(self._profile.roles) + 1) + most
+        return times * (len(ROLES) + 1) + max(map(len, CHAINS))
 
     async def at_random(self, times: int) -> None:
         """Kill each process, and `serve` itself, so many times in random order."""
-        order = [r for r in (*self._profile.roles, SERVE) for _ in range(times)]
+        order = [r for r in (*ROLES, SERVE) for _ in range(times)]
         self._rng.shuffle(order)
         for role in order:
             self._work()
@@ -54,8 +50,8 @@ class Killer:
             self._count(role)
 
     async def at_every_point(self) -> None:
-        """Hold the processes at their points, one point of each at a time, and kill them there."""
-        rounds = [list(points) for points in self._profile.points.values()]
+        """Hold the processes at their points, one of each chain at a time, and kill them there."""
+        rounds = [list(points) for points in CHAINS]
         while any(rounds):
             self._work()
             await self._at([points.pop(0) for points in rounds if points])

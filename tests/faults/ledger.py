@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from tests.system import System
@@ -18,15 +18,15 @@ class Ledger:
     def __init__(self, system: System) -> None:
         self.of_mail: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.of_mailbox: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        self.repeated: list[str] = []
-        """Events that are more than once in the log, whether or not readers can tell."""
+        self.repeated: Counter[str] = Counter()
+        """How many records of each topic repeat an event; readers take the first one."""
         seen: set[str] = set()
         for topic in _TOPICS:
             for line in system.run("events", "read", topic, timeout=300).stdout.splitlines():
                 record = json.loads(line)
                 event = record["value"] | {"type": record["type"]}
                 if event["event_id"] in seen:
-                    self.repeated.append(event["event_id"])
+                    self.repeated[topic] += 1
                     continue
                 seen.add(event["event_id"])
                 if topic == "mailbox.events":

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.faults import audit
-from tests.faults.installations import Installations, log_of
+from tests.faults.installations import EMBEDDED, FAUST, Installations, log_of, on
 from tests.faults.letters import Letter
 from tests.faults.mutants import extremes, mutants
 from tests.faults.senders import Connection, Lost, Refused
@@ -148,6 +148,7 @@ def withstand(install: Installations, folder: Path, extent: Extent) -> None:
     assert system.stop() == 0
 
 
+@on(EMBEDDED, FAUST)
 def test_hostile_mail_harms_nothing(install: Installations, tmp_path: Path) -> None:
     withstand(install, tmp_path, Extent(by_smtp=250, by_import=80, sample=60))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import audit
-from tests.faults.installations import PROFILES, Installations, Profile
+from tests.faults.installations import EMBEDDED, Installations
 from tests.system import System, mail
 
 FALSE_ENDS = (b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\r", b"\r\n.\n")
@@ -27,15 +27,10 @@ REPLY = re.compile(rb"(?:[2-5]\d\d-[^\r\n]*\r\n)*[2-5]\d\d (?:\d\.\d\.\d )?[^\r\
 WHOLE, BYTES = "in one write", "byte by byte"
 
 
-@pytest.fixture(scope="module", params=PROFILES)
-def system(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[System]:
-    profile: Profile = request.param
-    install = Installations(
-        profile, tmp_path_factory.mktemp("smuggling"), profile.environment(request)
-    )
-    yield install("ann", "bob").start("--role", "mx,streams,projections,api")
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    install = Installations(EMBEDDED, tmp_path_factory.mktemp("smuggling"), {})
+    yield install("ann", "bob").start()
     install.stop()
 
 

@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults import audit
-from tests.faults.installations import Installations, Profile, barrier_of, log_of
+from tests.faults.installations import (
+    CONSUMER,
+    FAUST,
+    ROLES,
+    Installations,
+    barrier_of,
+    log_of,
+    on,
+)
+from tests.faults.ledger import Ledger
 from tests.system import System, mail, wait_until
 
 ANN = "ann@example.test"
@@ -67,11 +76,11 @@ def held(system: System, point: str) -> Iterator[Path]:
 
 
 def test_every_process_that_dies_is_restarted_and_the_ports_stay(
-    install: Installations, profile: Profile
+    install: Installations,
 ) -> None:
     system = install("ann").start()
     ports = dict(system.where)
-    for role in profile.roles:
+    for role in ROLES:
         pid = system.children()[role]
         system.kill_child(role)
         restarted(system, role, pid)
@@ -86,7 +95,7 @@ def test_a_killed_serve_leaves_no_process_and_a_new_one_starts_at_once_on_the_sa
 ) -> None:
     ports = {"MAILFOLD_SMTP_PORT": str(free_port()), "MAILFOLD_HTTP_PORT": str(free_port())}
     system = install("ann", **ports).start()
-    for n in range(3):
+    for n in range(2):
         system.send(mail(f"before {n}"), [ANN])
         old = list(system.children().values())
         system.kill()
@@ -120,8 +129,20 @@ def test_a_new_serve_waits_for_the_ports_of_children_that_are_slow_to_end(
 def test_a_process_that_outlives_its_serve_has_no_part_in_what_follows(
     install: Installations, stage: str, point: str
 ) -> None:
+    assert not outlive(install, f"{stage}.{point}").repeated
+
+
+@on(FAUST, CONSUMER)
+def test_a_worker_that_outlives_its_serve_has_no_part_in_what_follows(
+    install: Installations,
+) -> None:
+    outlive(install, "mailbox.planned")
+
+
+def outlive(install: Installations, point: str) -> Ledger:
+    """Kill `serve` while a process is held at a point, and let that go on beside a new one."""
     system = install("ann").start()
-    with held(system, f"{stage}.{point}"):
+    with held(system, point):
         system.kill()
         starting = threading.Thread(target=system.start)
         starting.start()
@@ -131,11 +152,13 @@ def test_a_process_that_outlives_its_serve_has_no_part_in_what_follows(
     starting.join()
     system.send(mail("after"), [ANN])
     wait_until(lambda: listed(system, "after"), what="a mail after the restart")
-    assert listed(system, f"held at {stage}.{point}")
-    assert not audit.settled(system).repeated
+    assert listed(system, f"held at {point}")
+    ledger = audit.settled(system)
+    assert not ledger.repeated["mailbox.events"]
     with system.api(ANN) as api:
         audit.check_history(api)
     audit.check_house(system)
+    return ledger
 
 
 def test_a_second_serve_on_a_data_folder_is_refused_and_harms_nothing(

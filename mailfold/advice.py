@@ -10,6 +10,7 @@ from projections.consumer import AheadOfLog
 from projections.ports import OutOfOrder, Unreadable
 from projections.rebuild import NothingKept
 from projections.versions import Dropped, NeedsRebuild
+from streams.topology import PROJECTIONS
 
 _DO: dict[Fault, str] = {
     "away": "see that it runs and can be reached, then try again",
@@ -24,7 +25,7 @@ _DAMAGED_VIEW = "the file is damaged; stop mailfold, delete the folder views, an
 
 def engine_advice(error: EngineDown) -> str:
     """Return one line: what refused, and what to do."""
-    if error.fault == "damaged" and error.text.startswith("mailbox"):
+    if error.fault == "damaged" and error.text.startswith(tuple(p.name for p in PROJECTIONS)):
         return f"{error.text}: {_DAMAGED_VIEW}"
     return f"{error.text}: {_DO[error.fault]}"
 

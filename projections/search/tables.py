@@ -141,7 +141,8 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     all the time; to clear each would double what is written, so `scrub` clears them together.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | (0 if readonly else apsw.SQLITE_OPEN_CREATE)
-    connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+    # Each shard has its own statement.
+    connection = apsw.Connection(str(path), flags=flags, statementcachesize=600)
     connection.set_busy_timeout(30_000)
     execute = connection.execute
     # No sorter of ours may spill mail into a temporary file.

@@ -9,6 +9,7 @@ from fastapi import Response
 from api.rest import rows
 from api.rest.context import Caller
 from api.rest.errors import invalid, rate_limited
+from api.rest.pages import refused
 from api.rest.reply import reply
 from api.rest.shapes import Listed, Messages
 from projections.search.ports import BadPageToken, BadQuery, Hit
@@ -65,9 +66,7 @@ async def search_messages(
     except BadQuery as e:
         raise invalid(f"q: {e}") from e
     except BadPageToken as e:
-        raise invalid(
-            "pageToken: not one of this search; begin again without it, other parameters unchanged"
-        ) from e
+        raise refused(e) from e
 
     async def listed() -> bool:
         return reader.head(mailbox_id) >= seq

@@ -17,6 +17,10 @@ class BadPageToken(Exception):
     """A page token that was not given out for this mailbox and this query."""
 
 
+class ForeignPageToken(BadPageToken):
+    """One that was not given out for this mailbox at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageRow:
     """A message as a mailbox lists it. Times are microseconds since 1970 UTC, sizes octets.

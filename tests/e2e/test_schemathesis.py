@@ -40,12 +40,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     made.start()
     made.send(everything(), [ANN])
     for n in range(MAILS):
-        made.send(
-            mail(
-                f"subject {n}", f"word{n}\r\n", Message_ID=f"<{n // 3}.{n}@x>", References="<1@x>"
-            ),
-            [ANN],
-        )
+        raw = mail(f"subject {n}", f"word{n}\r\n", References=f"<{n // 3}@x.example>")
+        made.send(raw, [ANN])
     with made.api(ANN) as api:
         wait_until(lambda: len(messages(api, maxResults=500, includeSpam=True)) == MAILS + 1)
     yield made

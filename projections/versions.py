@@ -237,7 +237,11 @@ class Versions:
         """
         with suppress(FileNotFoundError):
             self._unclean.replace(self._cleaning)
-        yield
+        try:
+            yield
+        except BaseException:
+            self.mark_unclean()
+            raise
         self._cleaning.unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -12,8 +12,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
+from mail.query.document import COLUMNS
+from mail.query.tokens import pattern
+from mail.query.tree import (
+    ANYWHERE,
+    DAYS,
+    Aged,
+    And,
+    Dated,
+    HasAttachment,
+    Is,
+    Label,
+    MessageId,
+    Node,
+    Not,
+    Or,
+    Size,
+    Text,
+    leaves,
+)
 from projections.mailbox.tables import Value
-from projections.search.document import COLUMNS
 from projections.search.state import (
     ALL_BIT,
     ATTACHMENT,
@@ -34,24 +52,6 @@ from projections.search.tables import (
     mailbox_token,
     message_id_token,
     words_of,
-)
-from projections.search.tokens import pattern
-from projections.search.tree import (
-    ANYWHERE,
-    DAYS,
-    Aged,
-    And,
-    Dated,
-    HasAttachment,
-    Is,
-    Label,
-    MessageId,
-    Node,
-    Not,
-    Or,
-    Size,
-    Text,
-    leaves,
 )
 from schemas.labels import ALL, SPAM, TRASH
 

@@ -26,6 +26,7 @@ from infra.ports import (
     Record,
     Refusal,
 )
+from mail.query.language import parse
 from mail.segments import split
 from projections.mailbox.ports import (
     BadPageToken,
@@ -36,7 +37,6 @@ from projections.mailbox.ports import (
     Page,
 )
 from projections.search.ports import Found, Hit
-from projections.search.query import parse
 from schemas import commands as c
 from schemas.codec import decode, encode
 from schemas.events import Authenticated, Received, Scored

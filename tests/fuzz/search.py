@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mail.query.language import BadQuery, parse
+from mail.query.tokens import MAX_TOKEN, fold, tokens
+from mail.query.tree import Node, written
 from projections.search.excerpt import excerpt, matcher, wanted
 from projections.search.plan import Planner
-from projections.search.query import BadQuery, parse
-from projections.search.tokens import MAX_TOKEN, fold, tokens
-from projections.search.tree import Node, written
 
 
 def query_seeds() -> list[bytes]:

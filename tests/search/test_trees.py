@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from projections.search import tree as t
+from mail.query import tree as t
+from mail.query.tokens import tokens
+from mail.query.tree import written
 from projections.search.letters import Letters
 from projections.search.ports import SearchReader
 from projections.search.sqlite import SqliteSearchProjection
 from projections.search.sqlite_reader import SqliteSearchReader
-from projections.search.tokens import tokens
-from projections.search.tree import written
 from tests.contracts.search import NOW, Store, feed, found
 from tests.corpora import corpora, corpus_files
 from tests.dovecot import messages

@@ -31,6 +31,7 @@ from mail.segments import split
 from projections.mailbox.ports import (
     BadPageToken,
     FeedEntry,
+    FilterRow,
     LabelRow,
     MailboxRow,
     MessageRow,
@@ -47,6 +48,7 @@ from schemas.parts import (
     AuthenticatedSecret,
     Dkim,
     Dmarc,
+    FilterSecret,
     IpRev,
     LabelSecret,
     Mailbox,
@@ -166,6 +168,7 @@ class FakeMailboxes:
         self.visible: dict[str, dict[str, MessageRow]] = {}
         self.expunged: dict[str, dict[str, MessageRow]] = {}
         self.user_labels: dict[str, dict[str, LabelRow]] = {}
+        self.filters_of: dict[str, dict[str, FilterRow]] = {}
         self.outcomes: dict[tuple[str, str], Outcome] = {}
 
     # -- the stage
@@ -198,6 +201,8 @@ class FakeMailboxes:
                 self.user_labels.setdefault(box, {})[command.label_id] = row
                 defined = isinstance(command, c.DefineLabel)
                 self.write(box, "LabelDefined" if defined else "LabelRenamed", None)
+            case c.DefineFilter():
+                self._filter(box, command)
             case c.DeleteLabel():
                 del self.user_labels[box][command.label_id]
                 self.write(box, "LabelDeleted", None, label_id=command.label_id)
@@ -211,6 +216,22 @@ class FakeMailboxes:
             case _:
                 raise AssertionError(command)
         self.outcomes[box, command.command_id] = Outcome(self.head(box), tuple(refusals))
+
+    def _filter(self, box: str, command: c.DefineFilter) -> None:
+        filters = self.filters_of.setdefault(box, {})
+        filters.pop(command.filter_id, None)
+        self.write(box, "FilterDefined", None, filter_id=command.filter_id)
+        if not command.deleted:
+            key = self._keys.keys[box]
+            filters[command.filter_id] = FilterRow(
+                command.filter_id,
+                unseal(FilterSecret, command.sealed, key, command.command_id).query,
+                tuple(sorted(command.labels)),
+                command.archive,
+                command.star,
+                command.read,
+                command.never_spam,
+            )
 
     def _move(self, box: str, m: str, command: c.MoveToThread) -> list[Refusal]:
         row = self.visible.get(box, {}).get(m)
@@ -318,6 +339,9 @@ class FakeMailboxes:
                 if message_id in rows:
                     return mailbox_id
         return None
+
+    def filters(self, mailbox_id: str) -> tuple[Sequence[FilterRow], int]:
+        return list(self.filters_of.get(mailbox_id, {}).values()), self.head(mailbox_id)
 
     def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
         rows = self.visible.get(mailbox_id, {}).values()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from infra.engines import debian
-from tests.system import DOMAIN, wait_until
+from tests.system import DOMAIN, ROOT, wait_until
 
 HOSTNAME = "front.example.test"
 OWNER = "daemon"
@@ -38,6 +40,7 @@ error unix - - n - - error
 proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+verify unix - - n - 1 verify
 lmtp unix - - n - - lmtp
 """
 
@@ -48,7 +51,8 @@ class Postfix:
     Nothing is installed and no folder of the system is used, but its master must be root.
     """
 
-    def __init__(self, lmtp: tuple[str, int], **settings: str) -> None:
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """`settings` are those that an operator makes, and go before our own."""
         # Its daemons run as another user, who must get there; the folders of a test are closed.
         folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         folder.chmod(0o755)
@@ -63,7 +67,7 @@ class Postfix:
             "MAIL_CONFIG": str(self._config),
         }
         self.where = ("127.0.0.1", _free_port())
-        self._settings = {**self._own(), **in_front_of(lmtp), **settings}
+        self._settings = {**self._own(), **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -120,6 +124,7 @@ class Postfix:
             "compatibility_level": "3.6",
             "myhostname": HOSTNAME,
             "mydestination": "",
+            "virtual_mailbox_domains": DOMAIN,
             "alias_maps": "",
             "mail_owner": OWNER,
             "setgid_group": "mail",
@@ -160,13 +165,15 @@ class Postfix:
         (self._config / "master.cf").write_text(_SERVICES.format(where=where))
 
 
-def in_front_of(lmtp: tuple[str, int]) -> dict[str, str]:
-    """Return the settings that documentation tells an operator to make."""
-    return {
-        "virtual_mailbox_domains": DOMAIN,
-        "virtual_transport": "lmtp:inet:{}:{}".format(*lmtp),
-        "lmtp_send_xforward_command": "yes",
-    }
+def documented(lmtp: tuple[str, int]) -> list[dict[str, str]]:
+    """Return the settings of each block that the documentation has for main.cf."""
+    page = (ROOT / "docs/operating.md").read_text()
+    blocks = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = [dict(line.split(" = ") for line in block.splitlines()) for block in blocks]
+    return [
+        {k: v.replace("127.0.0.1:2424", "{}:{}".format(*lmtp)) for k, v in block.items()}
+        for block in found
+    ]
 
 
 def _free_port() -> int:

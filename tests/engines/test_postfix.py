@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.dns_server import DnsServer
-from tests.postfix import HOSTNAME, Postfix
+from tests.postfix import HOSTNAME, Postfix, documented
 from tests.system import SmtpClient, System, mail, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -59,7 +59,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mail]:
         system.add_account("full")
         system.start()
         try:
-            with Postfix(system.where["lmtp"]) as postfix:
+            handed_over, _ = documented(system.where["lmtp"])
+            with Postfix(handed_over) as postfix:
                 yield Mail(system, postfix)
         finally:
             system.stop()
@@ -117,3 +118,16 @@ def test_only_the_recipient_without_room_is_tried_again_and_an_unknown_one_refus
     with house.system.api("full@example.test") as api:
         listed = api.get("/mailboxes/me/messages", params={"includeSpam": True}).json()
     assert [m["subject"] for m in listed["messages"]] == [first]
+
+
+def test_postfix_can_ask_first_and_then_has_nothing_to_bounce(house: Mail) -> None:
+    handed_over, asked_first = documented(house.system.where["lmtp"])
+    with Postfix({**handed_over, **asked_first}) as postfix:
+        mails = Mail(house.system, postfix)
+        client = {"name": "mx7.sender.test", "address": "192.0.2.7"}
+        with pytest.raises(ConnectionError, match=r"^550 5\.1\.1 <nobody@example\.test>"):
+            mails.send(mail("for nobody", From=SENDER), "nobody", **client)
+        mails.send(mail("asked first", From=SENDER), "ann", **client)
+        with house.system.api("ann@example.test") as api:
+            mails.found(api, "asked first")
+        assert "status=bounced" not in postfix.log()

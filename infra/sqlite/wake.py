@@ -9,6 +9,7 @@ import select
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class SocketWake:
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`, made when it is not there. Raises EngineDown."""
+        self._wanted = folder
         self._folder = _reachable(folder)
         self._numbers = itertools.count()
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -60,13 +62,20 @@ class SocketWake:
                 return SocketListener(receiver, path)
             except OSError as e:
                 receiver.close()
+                if e.errno == errno.ENOENT:
+                    # Whoever closed last took the folder away.
+                    self._folder = _reachable(self._wanted)
+                    continue
                 # Another object of this process has the number, or a dead process of the same id.
                 if e.errno != errno.EADDRINUSE:
                     raise EngineDown(f"can't listen in {self._folder}: {e.strerror}") from e
 
     def close(self) -> None:
-        """Give the sending socket back."""
+        """Give the sending socket back, and a folder of temporary names that nobody uses."""
         self._sender.close()
+        if self._folder != self._wanted.resolve():
+            with suppress(OSError):  # still used, or gone
+                self._folder.rmdir()
 
 
 class SocketListener:

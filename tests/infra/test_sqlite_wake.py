@@ -54,10 +54,23 @@ def test_a_folder_that_cannot_be_made_is_an_engine_that_is_down(tmp_path: Path) 
         SocketWake(tmp_path / "run")
 
 
-def test_notifying_after_the_folder_went_is_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_went_is_made_again_by_who_listens(tmp_path: Path) -> None:
     wake = SocketWake(tmp_path / "run")
-    folder = wake._folder  # pyright: ignore[reportPrivateUsage]
-    folder.rmdir()
+    (tmp_path / "run").rmdir()
     wake.notify("mail.received")
-    with pytest.raises(EngineDown):
-        wake.listen("mail.received")
+    listener = wake.listen("mail.received")
+    wake.notify("mail.received")
+    assert listener.wait(5)
+    listener.close()
+
+
+def test_the_last_to_close_takes_the_folder_of_short_names_away(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 20) / "run"
+    first, second = SocketWake(deep), SocketWake(deep)
+    listener = second.listen("mail.received")
+    short = Path(listener._path).parent  # pyright: ignore[reportPrivateUsage]
+    first.close()
+    assert short.exists()
+    listener.close()
+    second.close()
+    assert not short.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mail.query.document import COLUMNS, Document
 from mail.query.tokens import pattern, same_words
@@ -29,7 +30,7 @@ _PLACE = {field: n for n, field in enumerate(COLUMNS)}
 _CUT = frozenset({"to", "cc", "filename"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """A message as a query looks at it. Dates in microseconds since 1970 UTC, `size` in octets."""
 
@@ -42,6 +43,11 @@ class Facts:
     size: int
     internal_date: int
     now: int
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The columns of the document, with one space before and behind each token."""
+        return tuple(f" {' '.join(column.split())} " for column in self.document.columns)
 
 
 def matches(node: Node, message: Facts) -> bool:
@@ -57,7 +63,7 @@ def matches(node: Node, message: Facts) -> bool:
         case Not(child):
             return not matches(child, message)
         case Text():
-            return _says(node, message.document)
+            return _says(node, message.words)
         case MessageId(value):
             return message.document.message_id == value
         case Label(name):
@@ -78,12 +84,12 @@ def matches(node: Node, message: Facts) -> bool:
             return message.internal_date < moment(node, message.now)
 
 
-def _says(word: Text, document: Document) -> bool:
+def _says(word: Text, columns: tuple[str, ...]) -> bool:
     found = pattern(word.text, word.prefix)
     # Tokens hold no space, so a phrase is found as text is.
     phrase = f" {' '.join(found.tokens)}{'' if found.prefix else ' '}"
-    columns = document.columns if word.field is None else (document.columns[_PLACE[word.field]],)
-    return any(phrase in f" {column} " for column in columns)
+    looked = columns if word.field is None else (columns[_PLACE[word.field]],)
+    return any(phrase in column for column in looked)
 
 
 def in_labels(labels: Collection[str], names: Mapping[str, str]) -> Callable[[str], bool]:

@@ -123,6 +123,21 @@ class FakeKeys:
         return SECRET
 
 
+class FakeParts:
+    """A store of large parts."""
+
+    def __init__(self) -> None:
+        self.parts: dict[bytes, bytes] = {}
+
+    def put(self, mail_id: str, parts: Mapping[bytes, bytes]) -> None:
+        self.parts.update(parts)
+
+    def get(self, name: bytes) -> bytes:
+        if name not in self.parts:
+            raise PartMissing(name.hex())
+        return self.parts[name]
+
+
 class FakeDirectory:
     """Accounts by address, aliases to them; sub-addresses behind a plus sign."""
 
@@ -183,6 +198,19 @@ class FakeLimits:
     def hit(self, name: str, key: str) -> float:
         self.hits[name, key] += 1
         return 60.0 if self.hits[name, key] > self._most.get(name, 1 << 60) else 0.0
+
+
+class FakeRoom:
+    """Room for all mailboxes but those that a test fills."""
+
+    def __init__(self, *full: str) -> None:
+        self.full = set(full)
+        self.down = False
+
+    def left(self, mailbox_id: str) -> int:
+        if self.down:
+            raise EngineDown("views")
+        return 0 if mailbox_id in self.full else 1
 
 
 class FakeLag:

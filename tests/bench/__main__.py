@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.bench.large import large_mailbox
 from tests.bench.throughput import import_mbox, latency, smtp_to_listed
+from tests.bench.time_travel import time_travel
 from tests.system import ROOT
 
 LARGE = int(os.environ.get("MAILFOLD_BENCH_LARGE", "100000"))
@@ -37,6 +38,7 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "latency": lambda: iter([latency(300, 20)]),
     "import": lambda: iter([import_mbox(6_000)]),
     "large": lambda: large_mailbox(LARGE),
+    "time travel": lambda: time_travel(LARGE),
     "runner": _runners,
 }
 

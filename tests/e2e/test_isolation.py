@@ -28,7 +28,7 @@ NAMELESS = {"/login", "/healthz", "/readyz", "/metrics", "/mailboxes"}
 HARMLESS = {
     "attachmentId", "q", "maxResults", "includeSpam", "at", "minSeq", "since", "format", "erase",
     "expires", "signature", "Idempotency-Key", "If-Match", "Last-Event-ID", "isRead", "isStarred",
-    "name", "color",
+    "name", "color", "query", "archive", "star", "markRead", "neverSpam",
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class Names:
     message: str
     thread: str
     label: str
+    filter: str
     pages: dict[str, str]
     """Page tokens by the path of the list that they are of."""
 
@@ -73,6 +74,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         with made.api(address) as api:
             wait_until(lambda a=api: len(messages(a, includeSpam=True)) == 4)
             api.post("/mailboxes/me/labels", json={"name": f"of {address}"}).raise_for_status()
+            rule = {"query": f"from:{address}", "star": True}
+            api.post("/mailboxes/me/filters", json=rule).raise_for_status()
     yield made
     assert made.stop() == 0
 
@@ -83,6 +86,7 @@ def names_of(api: httpx.Client) -> Names:
     message = next(m for m in found if m["hasAttachments"])
     thread = next(m["threadId"] for m in found if m["subject"].endswith(" 1"))
     label = api.get("/mailboxes/me/labels").json()["labels"][-1]["id"]
+    rule = api.get("/mailboxes/me/filters").json()["filters"][-1]["id"]
     query = {"maxResults": 1, "includeSpam": True}
     pages = {
         path: api.get(
@@ -94,14 +98,14 @@ def names_of(api: httpx.Client) -> Names:
     search = api.get("/mailboxes/me/messages", params={"q": "plan", "maxResults": 1}).json()
     pages["q"] = search["nextPageToken"]
     assert all(pages.values())
-    return Names(box, message["id"], thread, label, pages)
+    return Names(box, message["id"], thread, label, rule, pages)
 
 
 def another(names: Names) -> Names:
     """Names of the same form that nobody has."""
     # Another letter inside of the part of a token that says whose it is.
     pages = {k: ("A" if t[0] != "A" else "B") + t[1:] for k, t in names.pages.items()}
-    return Names(*(str(uuid.uuid4()) for _ in range(4)), pages)
+    return Names(*(str(uuid.uuid4()) for _ in range(5)), pages)
 
 
 def calls(api: httpx.Client) -> list[Call]:
@@ -125,6 +129,7 @@ def name_for(call: Call, name: str, of: Names) -> Any:
         "path mailboxId": of.mailbox,
         "path id": getattr(of, kind),
         "path labelId": of.label,
+        "path filterId": of.filter,
         "query mailbox": of.mailbox,
         "query labelIds": of.label,
         "query pageToken": of.pages.get(call.path),
@@ -153,8 +158,12 @@ def make(
         elif where == "body" and (name == wrong or word == "ids"):
             body[word] = name_for(call, name, of)
     path = path.replace("{attachmentId}", "3")
-    if call.fields and not set(body) - {"ids"}:
-        body |= {k: v for k, v in {"isRead": True, "name": "x"}.items() if k in call.fields}
+    if call.fields and ("query" in call.fields or not set(body) - {"ids"}):
+        body |= {
+            k: v
+            for k, v in {"isRead": True, "name": "x", "query": "a", "star": True}.items()
+            if k in call.fields
+        }
     if call.path == SIGNED:
         query = {"mailbox": mine.mailbox, "expires": 2**40, "signature": "0" * 64} | query
     json = body if "requestBody" in call.operation else None
@@ -168,7 +177,7 @@ def told(answer: httpx.Response, names: Names) -> tuple[int, str, list[str]]:
         told = answer.json()
         told.pop("requestId", None)
         text = str(told)
-    for name in (names.mailbox, names.message, names.thread, names.label):
+    for name in (names.mailbox, names.message, names.thread, names.label, names.filter):
         text = text.replace(name, "NAME")
     return answer.status_code, text, sorted(answer.headers)
 
@@ -258,7 +267,7 @@ def test_a_token_that_was_taken_back_opens_nothing(system: System) -> None:
     with system.api(gone) as api:
         assert api.get("/mailboxes").status_code == 200
         system.run("account", "remove", gone)
-        nobody = Names(*(str(uuid.uuid4()) for _ in range(4)), {})
+        nobody = Names(*(str(uuid.uuid4()) for _ in range(5)), {})
         for call in calls(api):
             if call.operation["security"]:
                 answer = make(api, call, nobody, "", nobody)

@@ -20,23 +20,19 @@ class Commander:
     def __init__(self, system: System, address: str) -> None:
         self._system = system
         with system.api(address) as api:
-            self._headers = {"Authorization": api.headers["Authorization"]}
+            self._client = httpx.Client(
+                headers={"Authorization": api.headers["Authorization"]}, timeout=30
+            )
 
     def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Repeat a call until it is answered by something else than 503."""
         host, port = self._system.where["http"]
-        headers = {**self._headers, **more.pop("headers", {})}
         deadline = time.monotonic() + PATIENCE
         while True:
             assert time.monotonic() < deadline, f"{method} {path} is not answered"
             try:
-                answer = httpx.request(
-                    method,
-                    f"http://{host}:{port}/api/v1{path}",
-                    headers=headers,
-                    timeout=30,
-                    **more,
-                )
+                where = f"http://{host}:{port}/api/v1{path}"
+                answer = self._client.request(method, where, **more)
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.status_code != 503:

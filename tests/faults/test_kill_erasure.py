@@ -288,12 +288,34 @@ SHORT_WINDOWS = {
 }
 
 
-def test_restoring_and_erasing_killed_anywhere_is_as_if_it_was_not(install: Installations) -> None:
-    the_same(install, restore_and_erase, rounds_of(MAILBOX, LIFECYCLE, GARBAGE, *VIEWS))
+FEW: list[Points] = [
+    ["mailbox.outputs", "lifecycle.settled", "garbage.aside", "mailbox-view.committed"],
+    ["mailbox.committed", "lifecycle.position", "garbage.unlinked", "search-view.committed"],
+]
+
+
+def test_restoring_and_erasing_under_kills_is_as_without(install: Installations) -> None:
+    the_same(install, restore_and_erase, FEW)
 
 
 def test_time_that_runs_out_under_kills_runs_out_the_same(install: Installations) -> None:
-    the_same(install, run_out_of_time, rounds_of(TIMERS, LIFECYCLE, MAILBOX), **SHORT_WINDOWS)
+    few = [["timers.given", "mailbox.position"], ["lifecycle.state", "timers.done"]]
+    the_same(install, run_out_of_time, few, **SHORT_WINDOWS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_restoring_and_erasing_killed_at_every_point_is_as_without(install: Installations) -> None:
+    the_same(install, restore_and_erase, rounds_of(MAILBOX, LIFECYCLE, GARBAGE, *VIEWS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_time_that_runs_out_killed_at_every_point_runs_out_the_same(
+    install: Installations,
+) -> None:
+    rounds = rounds_of(TIMERS, LIFECYCLE, MAILBOX, GARBAGE)
+    the_same(install, run_out_of_time, rounds, **SHORT_WINDOWS)
 
 
 @pytest.mark.slow

@@ -192,10 +192,13 @@ def seen_by(who: Commander) -> dict[str, Any]:
         },
         "labels": who.get("/mailboxes/me/labels").json(),
         "history": told,
-        "contacts": [
-            (c["email"], c["messages"])
-            for c in who.get("/mailboxes/me/contacts", q="kanarie").json()["contacts"]
-        ],
+        "contacts": {
+            word: sorted(
+                (c["email"], c["messages"])
+                for c in who.get("/mailboxes/me/contacts", q=word).json()["contacts"]
+            )
+            for word in {m["subject"].split()[0].lower() for m in listed}
+        },
         "found": sorted(
             subjects.get(m["id"], "?")
             for word in ("text", "kanarie*")

@@ -48,6 +48,14 @@ class Rig(Protocol):
         ...
 
 
+class Misread(AssertionError):
+    """Events of a mailbox that no mailbox can have."""
+
+    def __init__(self, mailbox_id: str, error: AssertionError) -> None:
+        super().__init__(f"mailbox {mailbox_id}: {error}")
+        self.mailbox_id = mailbox_id
+
+
 class Driver:
     """Puts commands to a rig and reads what became of them."""
 
@@ -98,7 +106,11 @@ class Driver:
         for record in self._rig.unread():
             event = record.decode()
             assert isinstance(event, e.MailboxEvent)
-            self._readers.setdefault(event.mailbox_id, Reader(self._rig.keys)).read(event)
+            reader = self._readers.setdefault(event.mailbox_id, Reader(self._rig.keys))
+            try:
+                reader.read(event)
+            except AssertionError as error:
+                raise Misread(event.mailbox_id, error) from error
 
 
 def addressed(

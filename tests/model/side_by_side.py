@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from schemas import commands as c
-from tests.model.driver import Driver
+from tests.model.driver import Driver, Misread
 from tests.model.histories import Step, history
 from tests.model.kafka_rig import KafkaRig
 from tests.model.naive import Naive
@@ -38,8 +38,12 @@ class SideBySide:
             self._model.apply(step.commands, step.letters, step.secrets)
             befall(number)
             kills = self._rig.kills
-            self._driver.submit(step.commands, step.letters, step.secrets)
-            self._compare(number, self._rig.kills > kills)
+            try:
+                self._driver.submit(step.commands, step.letters, step.secrets)
+                self._compare(number, self._rig.kills > kills)
+            except Misread as error:
+                seed = self._seed_of[error.mailbox_id]
+                raise AssertionError(f"history {seed}, step {number}: {error}") from error
         self._compare_outcomes()
 
     def _rounds(self) -> Iterator[Step]:

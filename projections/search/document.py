@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mail.message import digest as read_digest
 from mail.parts import Part, parse
 from mail.text import bodies, text_of
-from projections.search.tokens import MAX_TEXT, tokens
+from projections.search.tokens import MAX_TEXT, tokens, words
 from projections.search.tree import Field
 from schemas.parts import Digest, Mailbox
 
@@ -26,7 +26,7 @@ class Document(NamedTuple):
     """What is indexed of a message."""
 
     columns: tuple[str, ...]
-    """Tokens, a space between them, in the order of COLUMNS."""
+    """Tokens, white space between them, in the order of COLUMNS."""
     message_id: str
     """The Message-ID without angle brackets."""
 
@@ -69,10 +69,10 @@ def document_of(digest: Digest, letter: Letter | None) -> Document:
             _entries(_people(digest.author)),
             _entries(_people(to)),
             _entries(_people(cc)),
-            " ".join(tokens(digest.subject)),
-            "" if letter is None else " ".join(tokens(letter.text())),
+            words(digest.subject),
+            "" if letter is None else words(letter.text()),
             _entries(names),
-            " ".join(tokens(digest.list_id)),
+            words(digest.list_id),
         ),
         digest.message_id_header.removeprefix("<").removesuffix(">"),
     )

@@ -22,7 +22,7 @@ import httpx
 
 from projections.search.tokens import tokens
 from tests.bench.bulk import mailbox_of
-from tests.bench.variation import START, Variation, texts
+from tests.bench.variation import PEOPLE, START, Variation, texts
 from tests.paging import label_row, page_to_end, page_while_mail_arrives
 from tests.system import System
 
@@ -143,7 +143,7 @@ def queries(variation: Variation, count: int) -> dict[str, list[str]]:
         return rng.choices(of, k=n)
 
     people = [
-        variation.person(n) for n in (*range(20), *(rng.randrange(50_000) for _ in range(20)))
+        variation.person(n) for n in (*range(20), *(rng.randrange(PEOPLE) for _ in range(20)))
     ]
     return {
         "term, the commonest": common,
@@ -181,7 +181,7 @@ def _searching(api: httpx.Client, variation: Variation, count: int) -> Iterator[
 
 def _completing(api: httpx.Client, variation: Variation, count: int) -> Iterator[Row]:
     rng = random.Random(3)
-    people = [variation.person(rng.randrange(50_000)) for _ in range(100)]
+    people = [variation.person(rng.randrange(PEOPLE)) for _ in range(100)]
     for what, asked in {
         "1 letter": [address[:1] for _, address in people],
         "3 letters": [address[:3] for _, address in people],

@@ -16,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ingress.client import networks
+
 CONFIG_FILE = "mailfold.toml"
 DEFAULT_DATA = Path("data")
 
@@ -46,6 +48,10 @@ class Settings(BaseSettings):
     lmtp_port: int = _port(2424, "LMTP")
     imap_port: int = _port(2143, "IMAP")
     http_port: int = _port(8080, "REST and web")
+    lmtp_trusted: str = Field(
+        "127.0.0.0/8,::1",
+        description="Networks of mail servers whose XFORWARD tells whom a mail comes from.",
+    )
     hostname: str = Field(
         default_factory=socket.gethostname, description="Our name in SMTP and in trace headers."
     )
@@ -94,6 +100,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("lmtp_trusted", mode="after")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        networks(value)
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -31,6 +31,7 @@ class System:
             "PYTHONPATH": str(ROOT),
             "MAILFOLD_DATA": str(data),
             "MAILFOLD_SMTP_PORT": "0",
+            "MAILFOLD_LMTP_PORT": "0",
             "MAILFOLD_HTTP_PORT": "0",
             "MAILFOLD_LIMITS": "off",
             "MAILFOLD_HOSTNAME": "mx.example.test",
@@ -179,6 +180,13 @@ class SmtpClient:
     def __exit__(self, *_: object) -> None:
         self._file.close()
         self._socket.close()
+
+    def become(self, name: str, address: str, helo: str) -> None:
+        """Go on as another client, where the server believes us (XCLIENT of Postfix)."""
+        self._socket.sendall(f"XCLIENT NAME={name} ADDR={address}\r\n".encode())
+        self.expect(b"220")
+        self._socket.sendall(f"EHLO {helo}\r\n".encode())
+        self.expect(b"250")
 
     def reply(self) -> str:
         """Return the last line of the next reply."""

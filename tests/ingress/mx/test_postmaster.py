@@ -9,9 +9,9 @@ import pytest
 
 from infra.directory.sql import SqlDirectory
 from infra.ports import Recipient
-from ingress.mx import replies
-from ingress.mx.paths import POSTMASTER, Path
-from ingress.mx.recipients import Recipients
+from ingress.smtp import replies
+from ingress.smtp.paths import POSTMASTER, Path
+from ingress.smtp.recipients import Recipients
 from tests.fakes import FakeClock
 
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from infra.ports import EngineDown, Recipient
-from ingress.mx import replies
-from ingress.mx.paths import Path
-from ingress.mx.recipients import Recipients
+from ingress.smtp import replies
+from ingress.smtp.paths import Path
+from ingress.smtp.recipients import Recipients
 from tests.fakes import FakeClock, FakeDirectory
 
 ANN = Path("ann@example.test", "ann@example.test")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Set
 
 from infra.ports import Clock, Directory, Recipient, Room
-from ingress.mx import replies
-from ingress.mx.paths import POSTMASTER, Path
-from ingress.mx.replies import Reply
+from ingress.smtp import replies
+from ingress.smtp.paths import POSTMASTER, Path
+from ingress.smtp.replies import Reply
 
 _REMEMBERED = 10_000
 _SECOND = 1_000_000
@@ -20,7 +21,8 @@ class Recipients:
     An address that was found is remembered for `keep` seconds, one that was not is asked for
     again each time: a new account gets mail at once. `postmaster` is the address that stands in
     for <postmaster> and for postmaster at a domain of ours, when the directory knows none; without
-    it the oldest account does, which is the one of whoever set the system up.
+    it the oldest account does, which is the one of whoever set the system up. With `room` a full
+    mailbox is refused, unless that is `full_later`: then it is for who asks `full`.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Recipients:
         postmaster: str = "",
         keep: float = 1.0,
         room: Room | None = None,
+        full_later: bool = False,
     ) -> None:
         self._room = room
+        self._full_later = full_later
         self._directory = directory
         self._clock = clock
         self._hostname = hostname
@@ -55,6 +59,13 @@ class Recipients:
                 self._known.popitem(last=False)
         return answer
 
+    async def full(self, mailboxes: Set[str]) -> frozenset[str]:
+        """Return those of `mailboxes` that have no room. Raises EngineDown."""
+        room = self._room
+        if room is None:
+            return frozenset()
+        return await asyncio.to_thread(lambda: frozenset(m for m in mailboxes if room.left(m) <= 0))
+
     def _ask(self, path: Path) -> Recipient | Reply:
         address = f"postmaster@{self._hostname}" if path is POSTMASTER else path.address
         found = self._directory.resolve(address)
@@ -69,9 +80,9 @@ class Recipients:
         return replies.NO_SUCH_USER if found is None else self._with_room(found)
 
     def _with_room(self, found: Recipient) -> Recipient | Reply:
-        if self._room is not None and self._room.left(found.mailbox_id) <= 0:
-            return replies.OVER_QUOTA
-        return found
+        if self._room is None or self._full_later or self._room.left(found.mailbox_id) > 0:
+            return found
+        return replies.OVER_QUOTA
 
     def _stand_in(self) -> Recipient | None:
         found = self._directory.resolve(self._postmaster) if self._postmaster else None

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from projections.search.tokens import tokens
+from mail.query.tokens import tokens
 from tests.bench.bulk import mailbox_of
 from tests.bench.variation import PEOPLE, START, Variation, texts
 from tests.paging import label_row, page_to_end, page_while_mail_arrives

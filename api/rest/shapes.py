@@ -198,8 +198,8 @@ class Messages(Shape):
     result_size_estimate: int
 
 
-Ids = Annotated[list[str], Meta(max_length=1000)]
-LabelIds = Annotated[list[str], Meta(max_length=100)]
+Id = Annotated[str, Meta(max_length=64)]
+LabelIds = Annotated[list[Id], Meta(max_length=100)]
 
 
 class Modify(Asked):
@@ -214,7 +214,7 @@ class Modify(Asked):
 class BatchModify(Asked):
     """What to change of up to 1,000 messages."""
 
-    ids: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
     add_label_ids: LabelIds = field(default_factory=list[str])
     remove_label_ids: LabelIds = field(default_factory=list[str])
     is_read: bool | None = None

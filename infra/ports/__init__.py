@@ -34,6 +34,7 @@ from infra.ports.log import (
     Progress,
     Reader,
     Record,
+    Told,
     TransactionalLog,
     traceparent,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "Resolve",
     "Room",
     "Timers",
+    "Told",
     "TransactionalLog",
     "Wake",
     "traceparent",

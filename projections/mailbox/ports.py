@@ -190,6 +190,12 @@ class MailboxReader(Protocol):
         """Return a visible message of this mailbox, None when there is none, and the head."""
         ...
 
+    def get_many(
+        self, mailbox_id: str, message_ids: Sequence[str]
+    ) -> tuple[Mapping[str, MessageRow], int]:
+        """Return the visible ones of messages, of one snapshot, and the head."""
+        ...
+
     def owner(self, message_id: str) -> str | None:
         """Return the mailbox of a message, visible or expunged; None when unknown or erased."""
         ...

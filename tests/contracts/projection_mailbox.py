@@ -139,6 +139,8 @@ class ProjectionContract:
                 assert_shown(row, naive, view)
                 assert reader.get(mailbox_id, row.message_id) == (row, head)
                 assert reader.owner(row.message_id) == mailbox_id
+            asked = [*(r.message_id for r in rows), mailbox_id]
+            assert reader.get_many(mailbox_id, asked) == ({r.message_id: r for r in rows}, head)
         spam_too = everything(reader, mailbox_id, include_spam=True)
         assert [r.message_id for r in spam_too] == view.listed(include_spam=True)
         counts = reader.counts(mailbox_id)

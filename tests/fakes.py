@@ -21,7 +21,7 @@ from schemas.codec import decode
 from schemas.content import open_received, original
 from schemas.events import Received
 from schemas.fingerprint import Fingerprint
-from schemas.parts import ReceivedSecret
+from schemas.parts import Forward, ReceivedSecret
 from schemas.seal import new_key
 
 SECRET = b"s" * 32
@@ -132,12 +132,13 @@ class FakeDirectory:
             for address, mailbox_id in accounts.items()
         }
         self._aliases = dict(aliases)
+        self.forwards: dict[str, Sequence[Forward]] = {}
         self.down = False
         self.asked = 0
 
     def hosts(self, domain: str) -> bool:
         self._check()
-        return any(a.endswith("@" + domain) for a in (*self._accounts, *self._aliases))
+        return any(a.endswith("@" + domain) for a in (*self._accounts, *self._aliases, *self.forwards))
 
     def resolve(self, address: str) -> Recipient | None:
         self._check()
@@ -147,6 +148,11 @@ class FakeDirectory:
         plain = f"{base}@{domain}"
         account = self._accounts.get(self._aliases.get(plain, plain))
         return None if account is None else Recipient(account.mailbox_id, account.address, detail)
+
+    def reach(self, address: str) -> Sequence[Recipient | Forward]:
+        found = self.resolve(address)
+        local = () if found is None else (found,)
+        return (*local, *self.forwards.get(address.lower(), ()))
 
     def _check(self) -> None:
         if self.down:

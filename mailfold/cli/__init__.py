@@ -15,7 +15,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "child": ("serve:child", ""),
     "domain": ("accounts:domain", "Domains that mail is accepted for."),
     "account": ("accounts:account", "Accounts, each with one mailbox."),
-    "alias": ("accounts:alias", "Addresses that deliver to an account."),
+    "alias": ("accounts:alias", "Addresses that reach accounts, or other hosts."),
     "token": ("accounts:token", "Tokens for the REST API."),
     "import": ("imports:import_", "Import mbox, Maildir, .eml, folders or tars of them."),
     "check": ("check:check", "Judge a message by SPF, DKIM, ARC, DMARC and the rules."),

@@ -84,6 +84,7 @@ class Submitted(MailEvent, frozen=True, kw_only=True):
     via_domain: str
     sender_domain: str = ""
     target_domain: str
+    size: int = 0
     suppressed: str = ""
     bounceable: bool = False
     sealed: bytes

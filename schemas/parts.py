@@ -180,8 +180,7 @@ class Failure(Part, frozen=True, kw_only=True):
 
     recipient: str
     status: str
-    remote_host: str
-    reply: str
+    code: int
     last_attempt_at: int
 
 

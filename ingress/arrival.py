@@ -16,7 +16,7 @@ from mail.segments import split
 from schemas.events import Received
 from schemas.fingerprint import Fingerprint
 from schemas.identity import event_id, imported_mail_id, timed
-from schemas.parts import PartRef, ReceivedSecret, Source
+from schemas.parts import Forward, PartRef, ReceivedSecret, Source
 from schemas.seal import seal
 
 MAX_SKELETON = 128 * 1024
@@ -24,6 +24,9 @@ MAX_SKELETON = 128 * 1024
 
 MAX_FORWARD_PATHS = 1000
 """With paths of 256 octets (RFC 5321 section 4.5.3.1.3) this keeps a record below 512 KiB."""
+
+MAX_FORWARDS = 200
+"""The same for the addresses on other hosts that one mail goes on to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Envelope:
     helo: str = ""
     reverse_path: str = ""
     forward_paths: Sequence[str] = ()
+    forwards: Sequence[Forward] = ()
+    """Addresses on other hosts that the mail goes on to, repeats allowed."""
     smtputf8: bool = False
     tls_version: str = ""
     tls_cipher: str = ""
@@ -130,6 +135,9 @@ def _arrival(
 ) -> Arrival:
     if len(envelope.forward_paths) > MAX_FORWARD_PATHS:
         raise ValueError("too many forward-paths for one record")
+    forwards = list({f.address: f for f in reversed(envelope.forwards)}.values())[::-1]
+    if len(forwards) > MAX_FORWARDS:
+        raise ValueError("too many addresses on other hosts for one record")
     identity = event_id(mail_id, "received")
     skeleton, parts = _stored(raw, fingerprint)
     skeleton_part = b""
@@ -145,6 +153,7 @@ def _arrival(
         forward_paths=list(envelope.forward_paths),
         skeleton=skeleton,
         skeleton_part=skeleton_part,
+        forwards=forwards,
     )
     received = Received(
         event_id=identity,
@@ -160,6 +169,7 @@ def _arrival(
         client_network=network_of(envelope.client_address),
         sender_domain=_domain(envelope.reverse_path),
         mailboxes=list(dict.fromkeys(mailboxes)),
+        forwards=len(forwards),
         labels=list(labels),
         flags=list(flags),
         parts=[PartRef(name=name, size=len(data)) for name, data in parts.items()],

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Sequence
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def plain_address(address: str) -> str:
@@ -22,6 +32,17 @@ def network_of(address: str) -> str:
     if isinstance(ip, IPv4Address):
         return f"{IPv4Address(int(ip) >> 8 << 8)}/24"
     return f"{IPv6Address(int(ip) >> 80 << 80)}/48"
+
+
+def networks(text: str) -> Networks:
+    """Return the networks and single addresses in a comma-separated list. Raises ValueError."""
+    return tuple(ip_network(one.strip(), strict=False) for one in text.split(",") if one.strip())
+
+
+def is_within(address: str, given: Networks) -> bool:
+    """Say whether `address` is in one of the networks; what is no address is in none."""
+    ip = _parse(address)
+    return ip is not None and any(ip in network for network in given)
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address | None:

@@ -86,7 +86,7 @@ def return_path(reverse_path: str) -> bytes:
 
 def received(
     *,
-    helo: str,
+    helo: str | None,
     client_address: str,
     by: str,
     protocol: str,
@@ -98,16 +98,17 @@ def received(
 ) -> bytes:
     """Return the Received field with its line end (RFC 5321 section 4.4).
 
-    `client_name` is the verified name of the client, empty when there is none; `by` our host
-    name; `protocol` from `with_protocol`. The recipient is named only when it is the only one:
-    otherwise each would learn of the others (section 7.2).
+    Without `helo` it does not say from whom. `client_name` is the verified name of the client,
+    empty when there is none; `by` our host name; `protocol` from `with_protocol`. The recipient is
+    named only when it is the only one: otherwise each would learn of the others (section 7.2).
     """
-    literal = _address_literal(client_address)
-    info = f"{client_name} {literal}" if client_name and _DOMAIN.match(client_name) else literal
-    clauses = [
-        f"Received: from {_host(helo, literal)} ({info})",
-        f"by {_host(by, 'localhost')} with {_keyword(protocol)}",
-    ]
+    clauses = [f"by {_host(by, 'localhost')} with {_keyword(protocol)}"]
+    if helo is None:
+        clauses[0] = f"Received: {clauses[0]}"
+    else:
+        literal = _address_literal(client_address)
+        info = f"{client_name} {literal}" if client_name and _DOMAIN.match(client_name) else literal
+        clauses.insert(0, f"Received: from {_host(helo, literal)} ({info})")
     if tls is not None:
         clauses.append(f"({_comment(tls.version)} {_comment(tls.cipher)})")
     clauses.append(f"id {_keyword(mail_id)}")

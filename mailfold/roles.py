@@ -17,7 +17,7 @@ from projections.versions import NeedsRebuild, Versions
 from streams.topology import MAILBOX, PROJECTIONS, SEARCH, ProjectionNode
 
 PROCESSES: dict[str, tuple[Role, ...]] = {
-    "mx": (Role("mx", ("smtp",)),),
+    "mx": (Role("mx", ("smtp", "lmtp")),),
     "streams": (Role("inbound"), Role("mailbox"), Role("lifecycle")),
     # Taking text apart is work for the processor: beside another fold it would hold that up.
     "projections": (Role("views"), Role("search")),
@@ -48,11 +48,12 @@ def run(process: str, inherited: Inherited) -> None:
 
 def _mx(house: House, inherited: Inherited) -> None:
     async def main(stop: asyncio.Event) -> None:
-        server = house.mx()
-        await server.start_on(inherited.socket("smtp"))
+        servers = {"smtp": house.mx(), "lmtp": house.lmtp()}
+        for name, server in servers.items():
+            await server.start_on(inherited.socket(name))
         inherited.ready()
         await stop.wait()
-        await server.stop()
+        await asyncio.gather(*(server.stop() for server in servers.values()))
 
     run_async(inherited, main)
 

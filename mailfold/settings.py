@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     lmtp_port: int = _port(2424, "LMTP")
     imap_port: int = _port(2143, "IMAP")
     http_port: int = _port(8080, "REST and web")
+    lmtp_trusted: str = Field(
+        "127.0.0.0/8,::1",
+        description="Networks of mail servers whose XFORWARD tells whom a mail comes from.",
+    )
     hostname: str = Field(
         default_factory=socket.gethostname, description="Our name in SMTP and in trace headers."
     )

@@ -138,7 +138,9 @@ class FakeDirectory:
 
     def hosts(self, domain: str) -> bool:
         self._check()
-        return any(a.endswith("@" + domain) for a in (*self._accounts, *self._aliases, *self.forwards))
+        return any(
+            a.endswith("@" + domain) for a in (*self._accounts, *self._aliases, *self.forwards)
+        )
 
     def resolve(self, address: str) -> Recipient | None:
         self._check()

@@ -31,6 +31,7 @@ class System:
             "PYTHONPATH": str(ROOT),
             "MAILFOLD_DATA": str(data),
             "MAILFOLD_SMTP_PORT": "0",
+            "MAILFOLD_LMTP_PORT": "0",
             "MAILFOLD_HTTP_PORT": "0",
             "MAILFOLD_LIMITS": "off",
             "MAILFOLD_HOSTNAME": "mx.example.test",

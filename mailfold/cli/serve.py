@@ -29,7 +29,7 @@ from mailfold.supervisor import (
 )
 from mailfold.wiring import open_house
 
-_PORTS = {"smtp": "smtp_port", "http": "http_port"}
+_PORTS = {"smtp": "smtp_port", "lmtp": "lmtp_port", "http": "http_port"}
 _ENDINGS = ("all", *roles.ROLES)
 
 

@@ -7,7 +7,6 @@ command opens only what it needs.
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -37,7 +36,6 @@ from mailfold.room import MailboxRoom
 from mailfold.settings import Settings, SettingsError, load
 from mailfold.wiring.engines import Base, Runner, SteppingRunner
 from mailfold.wiring.views import VIEWS, Sources
-from projections.consumer import CHANNEL as VIEWS_CHANNEL
 from projections.consumer import Consumer
 from projections.contacts.ports import ContactReader
 from projections.contacts.sqlite_reader import SqliteContactReader
@@ -67,8 +65,7 @@ if TYPE_CHECKING:
     from infra.directory.domain_keys import SqlDomainKeys
     from infra.directory.sql import SqlDirectory
     from infra.dns.resolver import DnsResolver
-    from ingress.mx.screening import Screening
-    from ingress.mx.server import MxServer
+    from ingress.smtp.server import Server
     from mail.authentication.resolution import ResolutionLimits, Resolve
     from mailfold.domain_keys import Keyring
     from mailfold.policy import CurrentPolicy
@@ -236,7 +233,7 @@ class House:
         from mailfold.judge import BatchJudge
         from streams.inbound.stage import InboundStage
 
-        resolver, limits = self._resolver()
+        resolver, limits = self.resolver()
         judge = BatchJudge(resolver.resolve, resolver.at_hand, self.policy, limits)
         self._closers.append(judge.close)
         return InboundStage(
@@ -390,50 +387,19 @@ class House:
         """Outcomes of commands."""
         return self.engines.mailbox_state
 
-    def mx(self) -> MxServer:
+    def mx(self) -> Server:
         """Return the MX."""
-        from ingress.mx.admission import BackPressure
-        from ingress.mx.server import MxServer, Options
+        from mailfold.wiring.doors import mx
 
-        s = self.settings
-        return MxServer(
-            Options(
-                hostname=s.hostname,
-                max_message_bytes=s.max_message_bytes,
-                max_recipients=s.limit_recipients,
-                max_connections=s.limit_connections,
-                max_connections_per_network=s.limit_connections,
-                max_errors=s.limit_errors,
-                postmaster=s.postmaster,
-                max_memory_bytes=max(256 * 1024 * 1024, 2 * s.max_message_bytes),
-                back_pressure=BackPressure(slow=s.lag_slow, stop=s.lag_stop),
-            ),
-            intake=self.intake,
-            directory=self.directory,
-            limits=self.limits,
-            lag=self.lag,
-            clock=self.clock,
-            random=self.random,
-            fingerprint=self.fingerprint,
-            tls=self._tls(),
-            room=self._room(),
-            screening=self._screening() if s.dmarc_reject else None,
-        )
+        return mx(self)
 
-    def _screening(self) -> Screening:
-        from ingress.mx.screening import Screening
+    def lmtp(self) -> Server:
+        """Return the LMTP server. Raises SettingsError."""
+        from mailfold.wiring.doors import lmtp
 
-        resolver, limits = self._resolver()
-        return Screening(
-            resolve=resolver.resolve,
-            at_hand=resolver.at_hand,
-            settings=self.policy,
-            limits=limits,
-            hostname=self.settings.hostname,
-            clock=self.clock,
-        )
+        return lmtp(self)
 
-    def _resolver(self) -> tuple[DnsResolver, ResolutionLimits]:
+    def resolver(self) -> tuple[DnsResolver, ResolutionLimits]:
         """Return a resolver, and what one mail may cost in DNS. Raises SettingsError."""
         from infra.dns.resolver import DnsResolver
         from mail.authentication.resolution import ResolutionLimits
@@ -445,50 +411,18 @@ class House:
             raise SettingsError(f"setting dns: {e}") from e
         return resolver, ResolutionLimits(seconds=s.dns_timeout)
 
-    def _room(self) -> Room:
+    def room(self) -> Room:
+        """Return how much room the mailboxes have."""
         # Not the reader of the house, for mail goes on while a view is built anew.
         reader = SqliteMailboxReader(self.versions["mailbox"].live_file)
         self._closers.append(reader.close)
         return MailboxRoom(self.directory, reader)
 
-    def _tls(self) -> ssl.SSLContext:
-        from ingress.mx.certificate import generated, tls_context
-
-        s = self.settings
-        if s.tls_certificate is not None:
-            return tls_context(s.tls_certificate, s.tls_key or s.tls_certificate)
-        return tls_context(*generated(s.data, s.hostname))
-
     def api(self) -> FastAPI:
         """Return the REST application."""
-        from api.rest.app import create_app
-        from api.services import ApiSettings, Services
+        from mailfold.wiring.rest import rest
 
-        s = self.settings
-        return create_app(
-            Services(
-                directory=self.directory,
-                reader=self.reader,
-                search=self.search,
-                threads=self.threads,
-                contacts=self.contacts,
-                log=self.log,
-                outcomes=self.outcomes,
-                keys=self.keys,
-                content=self.content,
-                parts=self.parts,
-                fingerprint=self.fingerprint,
-                wake=self.wake,
-                channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
-                limits=self.limits,
-                lag=self.lag,
-                clock=self.clock,
-                random=self.random,
-                settings=ApiSettings(
-                    authserv_id=s.hostname, undelete_window=int(s.undelete_days * 86400)
-                ),
-            )
-        )
+        return rest(self)
 
     def prepare(self) -> None:
         """Make the folders and files of the installation that are not there.

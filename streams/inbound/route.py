@@ -110,10 +110,10 @@ def _suppressed(authenticated: Authenticated, scored: Scored) -> str:
 
 
 def _genuine(secret: ReceivedSecret, authenticated: Authenticated) -> bool:
-    """Say whether a report may go to the reverse-path: to one that is forged it would be spam.
+    """Say whether a failure may be reported to the reverse-path.
 
-    RFC 5321 section 6.1 forbids it for the null reverse-path, and section 6.2 leaves out what has
-    a forged one.
+    RFC 5321 section 6.1: never to the null one. Section 6.2: only where the report would be of use,
+    which it is not to whoever's address was forged.
     """
     return (
         bool(secret.reverse_path)

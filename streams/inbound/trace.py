@@ -29,7 +29,9 @@ def received_line(hostname: str, received: Received, secret: ReceivedSecret) -> 
     """Return our Received field alone, with its line end."""
     tls = Tls(received.tls_version, received.tls_cipher) if received.tls_version else None
     return received_field(
-        helo=secret.helo,
+        # Over LMTP the client is not who gave us the mail: the field below, which is that of
+        # the server in front, tells of it (RFC 5321 section 4.4 has each tell of its own hop).
+        helo=None if received.source == "lmtp" else secret.helo,
         client_address=secret.client_address,
         client_name=secret.client_name,
         by=hostname,

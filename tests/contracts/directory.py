@@ -142,7 +142,7 @@ class DirectoryContract:
         self, directory: SqlDirectory, ada: str
     ) -> None:
         directory.add_alias("team@example.test", "ada@example.test")
-        with pytest.raises(DirectoryError, match="already of ada@example.test"):
+        with pytest.raises(DirectoryError, match="already of ada"):
             directory.add_alias("team@example.test", "ada@example.test")
         directory.add_alias("team@example.test", "Bob@elsewhere.test")
         directory.remove_alias("team@example.test", "bob@elsewhere.test")

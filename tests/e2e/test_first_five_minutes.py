@@ -26,7 +26,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 def test_it_prints_where_it_listens_a_password_and_a_command_to_try(demo: Demo) -> None:
     ready, login, send, rest = demo.said
-    assert re.fullmatch(r"ready smtp=127\.0\.0\.1:\d+ http=127\.0\.0\.1:\d+", ready)
+    where = r"127\.0\.0\.1:\d+"
+    assert re.fullmatch(f"ready smtp={where} lmtp={where} http={where}", ready)
     assert re.fullmatch(r"log in as demo@example\.test, password \S{12}", login)
     assert send.startswith("send a mail:  printf ")
     assert rest.startswith("the REST API: http://127.0.0.1:")

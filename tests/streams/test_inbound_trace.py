@@ -71,6 +71,11 @@ def test_the_protocol_is_named(fields: dict[str, object], protocol: str) -> None
     assert f" with {protocol} " in received
 
 
+def test_over_lmtp_the_server_in_front_tells_from_whom() -> None:
+    received = unfolded(msgspec.structs.replace(RECEIVED, source="lmtp"))[1]
+    assert received.startswith("Received: by mx.example.test with LMTP id ")
+
+
 def test_results_stand_between_as_they_were_composed() -> None:
     text = compose("mx.example.test", RECEIVED, SECRET, "mx.example.test;\r\n spf=pass")
     assert b"\r\nAuthentication-Results: mx.example.test;\r\n spf=pass\r\nReceived: " in text

@@ -1,4 +1,4 @@
-"""An MX of fakes on a free port, and a client that speaks raw bytes."""
+"""A door of fakes on a free port, and a client that speaks raw bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingress.mx.screening import Screening
-from ingress.mx.server import MxServer, Options
+from infra.ports import Room
+from ingress.mx.dialect import ESMTP
+from ingress.smtp.dialect import Dialect
+from ingress.smtp.screening import Screening
+from ingress.smtp.server import Options, Server
 from tests.fakes import (
     FINGERPRINT,
     FakeClock,
@@ -33,25 +36,29 @@ def directory() -> FakeDirectory:
 
 @dataclass
 class Mx:
-    """A running MX with everything that a test looks at."""
+    """A running door with everything that a test looks at."""
 
-    server: MxServer
+    server: Server
     address: tuple[str, int]
     intake: FakeIntake
     directory: FakeDirectory
     limits: FakeLimits
     lag: FakeLag
+    hello: str = "EHLO"
     errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def connect(self) -> Client:
         reader, writer = await asyncio.open_connection(*self.address)
-        return Client(reader, writer)
+        return Client(reader, writer, self.hello)
 
 
 class Client:
     """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: str
+    ) -> None:
+        self._hello = hello
         self.reader = reader
         self.writer = writer
 
@@ -78,7 +85,7 @@ class Client:
 
     async def hello(self) -> None:
         assert (await self.reply()).startswith("220 ")
-        assert (await self.command("EHLO client.test")).startswith("250-")
+        assert (await self.command(f"{self._hello} client.test")).startswith("250-")
 
     async def deliver(self, message: bytes, to: str = "alice@example.test") -> str:
         """Send a message that is ready for the wire, its end included; return the last reply."""
@@ -102,16 +109,19 @@ class Client:
 
 @asynccontextmanager
 async def running(
+    dialect: Dialect = ESMTP,
     *,
     limits: FakeLimits | None = None,
     lag: int = 0,
     tls: Any = None,
     screening: Screening | None = None,
+    room: Room | None = None,
     **options: Any,
 ) -> AsyncIterator[Mx]:
-    """Run an MX; at the end every connection must end, and no defect may have shown."""
+    """Run a door; at the end every connection must end, and no defect may have shown."""
     intake, people, rates, waiting = FakeIntake(), directory(), limits or FakeLimits(), FakeLag(lag)
-    server = MxServer(
+    server = Server(
+        dialect,
         Options(**{"hostname": "mx.example.test", **options}),
         intake=intake,
         directory=people,
@@ -122,8 +132,9 @@ async def running(
         fingerprint=FINGERPRINT,
         tls=tls,
         screening=screening,
+        room=room,
     )
-    mx = Mx(server, ("", 0), intake, people, rates, waiting)
+    mx = Mx(server, ("", 0), intake, people, rates, waiting, dialect.hello[0])
     asyncio.get_running_loop().set_exception_handler(lambda _, context: mx.errors.append(context))
     mx.address = await server.start("127.0.0.1", 0)
     try:

@@ -1,4 +1,4 @@
-"""A connection of the MX without a socket: bytes in, bytes out."""
+"""A connection of a door without a socket: bytes in, bytes out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ingress.mx.acceptance import Acceptance
-from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.connection import Connection, template
-from ingress.mx.door import Door, Live, Timeouts
-from ingress.mx.recipients import Recipients
-from ingress.mx.session import Offer
+from ingress.client import networks
+from ingress.mx.dialect import ESMTP
+from ingress.smtp.acceptance import Acceptance
+from ingress.smtp.admission import BackPressure, Connections, Memory
+from ingress.smtp.connection import Connection, template
+from ingress.smtp.dialect import Dialect
+from ingress.smtp.door import Door, Live, Timeouts
+from ingress.smtp.recipients import Recipients
+from ingress.smtp.session import Offer
 from tests.fakes import FINGERPRINT, FakeClock, FakeIntake, FakeLag, FakeLimits, FakeRandom
 from tests.ingress.mx.client import directory
 
@@ -62,11 +65,18 @@ class Wire(asyncio.Transport):
 
 
 class MemoryMx:
-    """An MX of fakes; `converse` is one connection."""
+    """A door of fakes; `converse` is one connection, from a trusted peer."""
 
-    def __init__(self, **offer: Any) -> None:
+    def __init__(self, dialect: Dialect = ESMTP, **offer: Any) -> None:
         loop = asyncio.get_running_loop()
-        what = Offer(**{"hostname": "mx.example.test", "max_message_bytes": 50_000, **offer})
+        what = Offer(
+            **{
+                "dialect": dialect,
+                "hostname": "mx.example.test",
+                "max_message_bytes": 50_000,
+                **offer,
+            }
+        )
         self.intake = FakeIntake()
         self.memory = Memory(1_000_000)
         self.live = Live()
@@ -76,6 +86,7 @@ class MemoryMx:
         clock = FakeClock()
         self.door = Door(
             offer=what,
+            trusted=networks("192.0.2.0/24"),
             timeouts=Timeouts(idle=10.0),
             tls=None,
             acceptance=Acceptance(

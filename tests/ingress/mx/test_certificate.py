@@ -4,7 +4,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingress.mx.certificate import generated, tls_context
+from ingress.smtp.certificate import generated, tls_context
 
 
 def test_a_certificate_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.mx.data_reader import DataReader, Message, Refusal
+from ingress.smtp.data_reader import DataReader, Message, Refusal
 
 LIMIT = 40
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.door import Timeouts
+from ingress.smtp.admission import BackPressure, Connections, Memory
+from ingress.smtp.door import Timeouts
 from tests.fakes import FakeLimits
 from tests.ingress.mx.client import running
 

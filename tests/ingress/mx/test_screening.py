@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.dns.resolver import DnsResolver
-from ingress.mx.screening import Screening
+from ingress.smtp.screening import Screening
 from mail.authentication.evaluate import AuthSettings
 from mail.authentication.resolution import ResolutionLimits
 from tests.authentication.kit import PLAIN, keys_of, signed, zone

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingress.mx.certificate import generated, tls_context
-from ingress.mx.door import Timeouts
+from ingress.smtp.certificate import generated, tls_context
+from ingress.smtp.door import Timeouts
 from tests.ingress.mx.client import Client, running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n.\r\n"

@@ -1,4 +1,4 @@
-"""The replies of the MX, with the enhanced status codes of RFC 3463.
+"""The replies in a session, with the enhanced status codes of RFC 3463.
 
 RFC 2034 section 3: every 2xx, 4xx and 5xx carries one, save the greeting and the answers to
 HELO and EHLO. No reply repeats what the client sent.
@@ -6,6 +6,7 @@ HELO and EHLO. No reply repeats what the client sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -49,7 +50,6 @@ RECIPIENT_OK = reply(250, "2.1.5", "Ok")
 START_DATA = reply(354, "", "End data with <CR><LF>.<CR><LF>")
 READY_FOR_TLS = reply(220, "2.0.0", "Ready to start TLS")
 CANNOT_VERIFY = reply(252, "2.0.0", "Send some mail, I'll try my best")
-HELP = reply(214, "2.0.0", "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP STARTTLS QUIT")
 BYE = goodbye(221, "2.0.0", "Bye")
 
 # What the client wrote.
@@ -67,16 +67,17 @@ SENDER_NOT_ASCII = reply(550, "5.6.7", "Non-ASCII sender needs SMTPUTF8")
 RECIPIENT_NOT_ASCII = reply(553, "5.6.7", "Non-ASCII recipient needs SMTPUTF8")
 
 # What comes at the wrong time.
-NEED_HELLO = reply(503, "5.5.1", "Send EHLO first")
 NEED_MAIL = reply(503, "5.5.1", "Need MAIL command")
 NESTED_MAIL = reply(503, "5.5.1", "Nested MAIL command")
-NO_RECIPIENTS = reply(554, "5.5.1", "No valid recipients")
+XFORWARD_IN_MAIL = reply(503, "5.5.1", "Mail transaction in progress")
 TLS_ALREADY = reply(503, "5.5.1", "TLS already active")
 PIPELINED_STARTTLS = goodbye(421, "4.7.0", "Nothing may follow STARTTLS before TLS")
-NOT_SMTP = goodbye(421, "4.7.0", "This is an SMTP server")
+NOT_SMTP = goodbye(421, "4.7.0", "This is a mail server")
 
-# Who it is for.
+# Who it is from, and for.
+XFORWARD_DENIED = reply(550, "5.7.1", "Not from this address")
 NO_SUCH_USER = reply(550, "5.1.1", "No such user here")
+ONLY_BOUNCES = reply(550, "5.7.1", "This address takes delivery reports only")
 RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied")
 # RFC 3463 section 3.3: temporary, for its owner may make room.
 OVER_QUOTA = reply(452, "4.2.2", "Mailbox is full")
@@ -103,9 +104,27 @@ TIMED_OUT = goodbye(421, "4.4.2", "Timeout exceeded")
 SHUTTING_DOWN = goodbye(421, "4.3.2", "Service shutting down")
 
 
-def greeting(hostname: str) -> Reply:
+def greeting(hostname: str, protocol: str) -> Reply:
     """Return the reply with which a connection begins."""
-    return reply(220, "", f"{hostname} ESMTP")
+    return reply(220, "", f"{hostname} {protocol}")
+
+
+def commands(hello: Sequence[str]) -> Reply:
+    """Return the answer to HELP, where a session begins with one of `hello`."""
+    names = " ".join(hello)
+    return reply(
+        214, "2.0.0", f"Commands: {names} MAIL RCPT DATA RSET NOOP VRFY HELP STARTTLS QUIT"
+    )
+
+
+def need_hello(hello: Sequence[str]) -> Reply:
+    """Return what is said to a command that comes before the session has begun."""
+    return reply(503, "5.5.1", f"Send {hello[0]} first")
+
+
+def no_recipients(code: int) -> Reply:
+    """Return the answer to DATA when no recipient was accepted."""
+    return reply(code, "5.5.1", "No valid recipients")
 
 
 def queued(mail_id: str) -> Reply:

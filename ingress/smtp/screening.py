@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from infra.ports import Clock
 from ingress.arrival import Envelope
-from ingress.mx.replies import Reply, reply
+from ingress.smtp.replies import Reply, reply
 from mail.authentication import evaluate
 from mail.authentication.dns import Answer, Question
 from mail.authentication.handling import handling, refusal

@@ -1,12 +1,14 @@
-"""One command line of SMTP, read (RFC 5321 section 4.1.1)."""
+"""One command line of SMTP or LMTP, read (RFC 5321 section 4.1.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ingress.mx import replies
-from ingress.mx.paths import (
+from ingress.smtp import replies, xforward
+from ingress.smtp.dialect import Dialect
+from ingress.smtp.paths import (
     Path,
     SyntaxFault,
     forward_path,
@@ -14,7 +16,7 @@ from ingress.mx.paths import (
     parameters,
     reverse_path,
 )
-from ingress.mx.replies import Reply
+from ingress.smtp.replies import Reply
 
 MAX_LINE = 2048
 """Octets of a command line with its end: 512 (RFC 5321 section 4.5.3.1.4) and then some."""
@@ -22,7 +24,7 @@ MAX_LINE = 2048
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """HELO or EHLO."""
+    """HELO, EHLO or LHLO."""
 
     name: str
     extended: bool
@@ -46,17 +48,24 @@ class Rcpt:
 
 
 @dataclass(frozen=True, slots=True)
+class XForward:
+    """XFORWARD, with its attributes by name; "" for what the client said to be unavailable."""
+
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Plain:
     """A command without arguments of meaning."""
 
     verb: Literal["DATA", "RSET", "NOOP", "QUIT", "VRFY", "HELP", "STARTTLS"]
 
 
-Command = Hello | Mail | Rcpt | Plain
+Command = Hello | Mail | Rcpt | XForward | Plain
 
 # Commands that exist and are not for an MX, or not built.
 _NOT_IMPLEMENTED = frozenset(
-    ("EXPN", "AUTH", "BDAT", "ETRN", "TURN", "ATRN", "SEND", "SOML", "SAML", "BURL", "LHLO")
+    ("EXPN", "AUTH", "BDAT", "ETRN", "TURN", "ATRN", "SEND", "SOML", "SAML", "BURL")
 )
 # Another protocol's first words: a browser made to talk to this port, say.
 _OTHER_PROTOCOLS = frozenset(("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "HOST:"))
@@ -70,7 +79,7 @@ class Refused(Exception):
         self.reply = reply
 
 
-def read_command(line: bytes) -> Command:
+def read_command(line: bytes, dialect: Dialect) -> Command:
     """Return the command in `line`, given with its line end. Raises Refused."""
     # RFC 5321 section 2.3.8: CR and LF never stand alone, and only together they end a line.
     if not line.endswith(b"\r\n") or b"\r" in line[:-2] or b"\0" in line:
@@ -82,10 +91,10 @@ def read_command(line: bytes) -> Command:
     except UnicodeDecodeError:
         raise Refused(replies.BAD_LINE) from None
     match verb:
-        case "EHLO" | "HELO":
+        case _ if verb in dialect.hello:
             if not is_client_name(arguments):
                 raise Refused(replies.BAD_ARGUMENTS)
-            return Hello(arguments, verb == "EHLO")
+            return Hello(arguments, verb != "HELO")
         case "MAIL":
             return _mail(arguments)
         case "RCPT":
@@ -100,6 +109,8 @@ def read_command(line: bytes) -> Command:
             if not arguments:
                 raise Refused(replies.BAD_ARGUMENTS)
             return Plain(verb)
+        case "XFORWARD" if dialect.xforward:
+            return _xforward(arguments)
         case _ if verb in _NOT_IMPLEMENTED:
             raise Refused(replies.NOT_IMPLEMENTED)
         case _ if verb in _OTHER_PROTOCOLS:
@@ -163,3 +174,10 @@ def _rcpt(arguments: str) -> Rcpt:
     if _parameters(rest):
         raise Refused(replies.UNKNOWN_PARAMETER)
     return Rcpt(path)
+
+
+def _xforward(arguments: str) -> XForward:
+    try:
+        return XForward(xforward.attributes(arguments))
+    except SyntaxFault:
+        raise Refused(replies.BAD_ARGUMENTS) from None

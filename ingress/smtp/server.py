@@ -1,4 +1,4 @@
-"""The MX: listens, and ends in order."""
+"""A door for mail: listens, and ends in order."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.ports import Clock, Directory, Intake, Lag, Limits, Random, Room
-from ingress.mx.acceptance import Acceptance
-from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.connection import Connection, template
-from ingress.mx.door import Door, Live, Timeouts
-from ingress.mx.recipients import Recipients
-from ingress.mx.screening import Screening
-from ingress.mx.session import Offer
+from ingress.client import Networks
+from ingress.smtp.acceptance import Acceptance
+from ingress.smtp.admission import BackPressure, Connections, Memory
+from ingress.smtp.connection import Connection, template
+from ingress.smtp.dialect import Dialect
+from ingress.smtp.door import Door, Live, Timeouts
+from ingress.smtp.recipients import Recipients
+from ingress.smtp.returning import ReturnPaths
+from ingress.smtp.screening import Screening
+from ingress.smtp.session import Offer
 from schemas.fingerprint import Fingerprint
 
 
@@ -24,6 +27,8 @@ class Options:
     """What an operator may set."""
 
     hostname: str
+    trusted: Networks = ()
+    """Peers that are mail servers of our own: they say by XFORWARD whom they have a mail from."""
     max_message_bytes: int = 50 * 1024 * 1024
     max_recipients: int = 100
     max_connections: int = 1_000
@@ -39,11 +44,12 @@ class Options:
     back_pressure: BackPressure = field(default_factory=BackPressure)
 
 
-class MxServer:
-    """An MX on one or more addresses."""
+class Server:
+    """Takes mail in one dialect, on one or more addresses."""
 
     def __init__(
         self,
+        dialect: Dialect,
         options: Options,
         *,
         intake: Intake,
@@ -56,12 +62,14 @@ class MxServer:
         tls: ssl.SSLContext | None = None,
         room: Room | None = None,
         screening: Screening | None = None,
+        returns: ReturnPaths | None = None,
     ) -> None:
         """With `screening`, what DMARC says to reject is refused in answer to DATA."""
         self._options = options
         self._live = Live()
         self._servers: list[asyncio.Server] = []
         offer = Offer(
+            dialect=dialect,
             hostname=options.hostname,
             max_message_bytes=options.max_message_bytes,
             max_recipients=options.max_recipients,
@@ -71,6 +79,7 @@ class MxServer:
         )
         self._door = Door(
             offer=offer,
+            trusted=options.trusted,
             timeouts=options.timeouts,
             tls=tls,
             acceptance=Acceptance(
@@ -82,6 +91,8 @@ class MxServer:
                 hostname=options.hostname,
                 postmaster=options.postmaster,
                 room=room,
+                full_later=dialect.each_recipient,
+                returns=returns,
             ),
             limits=limits,
             lag=lag,

@@ -1,4 +1,4 @@
-"""One connection of the MX: moves bytes between a client and its Session.
+"""One connection: moves bytes between a client and its Session.
 
 A subclass of aiosmtpd's SMTP, which brings the life of the connection (accepting, time-outs,
 closing). Its command loop and its DATA are replaced: they read by lines, take a bare LF for a
@@ -9,29 +9,40 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
 
 from infra.ports import EngineDown
 from ingress.arrival import Envelope
-from ingress.client import network_of, plain_address
-from ingress.mx import replies
-from ingress.mx.acceptance import FAULTS
-from ingress.mx.admission import (
+from ingress.client import is_within, network_of, plain_address
+from ingress.smtp import replies
+from ingress.smtp.acceptance import FAULTS
+from ingress.smtp.admission import (
     CONNECTIONS,
     ERRORS,
     MESSAGES,
     RECIPIENTS,
 )
-from ingress.mx.commands import MAX_LINE, Mail
-from ingress.mx.data_reader import DataReader, Message, Refusal
-from ingress.mx.door import Door
-from ingress.mx.inbound import Disconnected, Inbound, LineTooLong
-from ingress.mx.paths import Path
-from ingress.mx.replies import Reply
-from ingress.mx.session import Begin, BeginTls, Offer, ReadMessage, Resolve, Session, Wish
+from ingress.smtp.commands import MAX_LINE, Mail
+from ingress.smtp.data_reader import DataReader, Message, Refusal
+from ingress.smtp.door import Door
+from ingress.smtp.inbound import Disconnected, Inbound, LineTooLong
+from ingress.smtp.paths import Path
+from ingress.smtp.replies import Reply
+from ingress.smtp.session import (
+    Begin,
+    BeginTls,
+    Offer,
+    Reached,
+    ReadMessage,
+    Resolve,
+    Session,
+    Transaction,
+    Wish,
+)
+from ingress.smtp.xforward import Client
 
 
 def template(offer: Offer, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -61,6 +72,7 @@ class Connection(SMTP):
         self._tcp: asyncio.Transport | None = None
         self._address = ""
         self._network = ""
+        self._trusted = False
         self._tls_facts = ("", "")
         self._entered = False
         self._ended = False
@@ -76,6 +88,8 @@ class Connection(SMTP):
         if isinstance(peer, tuple):
             self._address = plain_address(str(cast("tuple[Any, ...]", peer)[0]))
             self._network = network_of(self._address)
+            self._trusted = is_within(self._address, self._door.trusted)
+            self._dialog = Session(self._door.offer, trusted=self._trusted)
         self._tcp = cast("asyncio.Transport", transport)
         self._door.live.add(self)
         super().connection_made(transport)
@@ -150,7 +164,7 @@ class Connection(SMTP):
 
     async def _converse(self) -> None:
         refused = self._admit()
-        self._say(refused or replies.greeting(self._door.offer.hostname))
+        self._say(refused or self._greeting())
         if refused is not None:
             self._hang_up()
             return
@@ -168,13 +182,36 @@ class Connection(SMTP):
                 self._hang_up()
                 return
 
+    def _greeting(self) -> Reply:
+        offer = self._door.offer
+        return replies.greeting(offer.hostname, offer.dialect.name)
+
+    def _client(self) -> Client:
+        """Return whom the mail of this transaction comes from, as far as is known."""
+        if self._dialog.takes_xforward:
+            # The peer is our own mail server: its address says nothing of who sent the mail.
+            return self._dialog.forwarded or Client()
+        return Client(address=self._address, helo=self._dialog.client_name)
+
+    def _too_fast(self, limit: str) -> bool:
+        """Count one more; True when a limit on the rate is exceeded.
+
+        A server of our own speaks for many: what it hands over counts for the client it names.
+        """
+        network = self._network
+        if self._dialog.takes_xforward:
+            network = network_of(self._client().address)
+            if not network:
+                return False
+        return self._door.limits.hit(limit, network) > 0
+
     def _admit(self) -> Reply | None:
         if self._draining:
             return replies.SHUTTING_DOWN
         if not self._door.connections.enter(self._network):
             return replies.TOO_MANY_CONNECTIONS
         self._entered = True
-        if self._door.limits.hit(CONNECTIONS, self._network) > 0:
+        if self._too_fast(CONNECTIONS):
             return replies.CONNECTIONS_TOO_FAST
         return None
 
@@ -199,7 +236,7 @@ class Connection(SMTP):
 
     def _counted(self, reply: Reply) -> Reply:
         refused = reply.refuses and not reply.closing
-        if refused and self._door.limits.hit(ERRORS, self._network) > 0:
+        if refused and self._too_fast(ERRORS):
             return replies.TOO_MANY_ERRORS
         return reply
 
@@ -220,16 +257,18 @@ class Connection(SMTP):
         wait = self._door.back_pressure.wait(self._door.lag.lag())
         if wait is None:
             return replies.SYSTEM_BUSY
-        if self._door.limits.hit(MESSAGES, self._network) > 0:
+        if self._too_fast(MESSAGES):
             return replies.TOO_MANY_MESSAGES
         if wait:
             await asyncio.sleep(wait)
         return self._dialog.begun(mail)
 
     async def _resolve(self, path: Path) -> Reply:
-        if self._door.limits.hit(RECIPIENTS, self._network) > 0:
+        if self._too_fast(RECIPIENTS):
             return replies.RECIPIENTS_TOO_FAST
-        found = await self._door.recipients.resolve(path)
+        transaction = self._dialog.transaction
+        of_nobody = transaction is not None and not transaction.reverse_path.text
+        found = await self._door.recipients.resolve(path, of_nobody=of_nobody)
         if isinstance(found, Reply):
             return self._counted(self._dialog.refusal(found))
         return self._dialog.resolved(path, found)
@@ -244,25 +283,46 @@ class Connection(SMTP):
         try:
             read = await self._message(lease.hold)
             if isinstance(read, Refusal):
-                reply = FAULTS[read.fault]
-                # Our memory is not the client's fault.
-                blame = read.fault != "no-memory"
-                return self._counted(self._dialog.refusal(reply)) if blame else reply
-            envelope = Envelope(
-                source="smtp",
-                client_address=self._address,
-                helo=self._dialog.client_name,
-                reverse_path=transaction.reverse_path.text,
-                forward_paths=transaction.forward_paths,
-                smtputf8=transaction.smtputf8,
-                tls_version=self._tls_facts[0],
-                tls_cipher=self._tls_facts[1],
-            )
-            reply = await self._accept(read.content, envelope, transaction.mailboxes)
+                answers = self._for_each(transaction, self._blamed(read))
+            else:
+                answers = await self._taken(read.content, transaction)
         finally:
             lease.release()
             self._dialog.ended()
-        return reply
+        for answer in answers[:-1]:
+            self._say(answer)
+        return answers[-1]
+
+    def _blamed(self, refusal: Refusal) -> Reply:
+        reply = FAULTS[refusal.fault]
+        # Our memory is not the client's fault.
+        if refusal.fault == "no-memory":
+            return reply
+        return self._counted(self._dialog.refusal(reply))
+
+    def _for_each(self, transaction: Transaction, reply: Reply) -> Sequence[Reply]:
+        # RFC 2033 section 4.2: one for each successful RCPT, in their order. Where the connection
+        # ends, section 5 has the client take those that are missing for temporary failures.
+        each = self._door.offer.dialect.each_recipient and not reply.closing
+        return [reply] * (len(transaction.recipients) if each else 1)
+
+    async def _taken(self, content: bytes, transaction: Transaction) -> Sequence[Reply]:
+        if not self._door.offer.dialect.each_recipient:
+            return [await self._accept(content, transaction, transaction.recipients)]
+        try:
+            full = await self._door.recipients.full(
+                {m for r in transaction.recipients for m in r.mailboxes}
+            )
+        except EngineDown:
+            return self._for_each(transaction, replies.ENGINE_DOWN)
+        with_room = [r for r in transaction.recipients if full.isdisjoint(r.mailboxes)]
+        if not with_room:
+            return self._for_each(transaction, replies.OVER_QUOTA)
+        reply = await self._accept(content, transaction, with_room)
+        return [
+            reply if full.isdisjoint(r.mailboxes) else replies.OVER_QUOTA
+            for r in transaction.recipients
+        ]
 
     async def _message(self, hold: Callable[[int], bool]) -> Message | Refusal:
         reader = DataReader(self._door.offer.max_message_bytes, hold)
@@ -281,11 +341,28 @@ class Connection(SMTP):
                 raise Disconnected
             await self._inbound.more()
 
-    async def _accept(self, content: bytes, envelope: Envelope, mailboxes: list[str]) -> Reply:
+    async def _accept(
+        self, content: bytes, transaction: Transaction, recipients: Sequence[Reached]
+    ) -> Reply:
+        client = self._client()
+        envelope = Envelope(
+            source=self._door.offer.dialect.source,
+            client_address=client.address,
+            client_name=client.name,
+            helo=client.helo,
+            reverse_path=transaction.reverse_path.text,
+            forward_paths=[r.forward_path for r in recipients],
+            forwards=[f for r in recipients for f in r.forwards],
+            smtputf8=transaction.smtputf8,
+            tls_version=self._tls_facts[0],
+            tls_cipher=self._tls_facts[1],
+        )
         # While it waits for us the client is not idle.
         self._rest_timeout()
         try:
-            return await self._door.acceptance.accept(content, envelope, mailboxes)
+            return await self._door.acceptance.accept(
+                content, envelope, [m for r in recipients for m in r.mailboxes]
+            )
         finally:
             self._reset_timeout()
 
@@ -309,7 +386,7 @@ class Connection(SMTP):
         self._inbound.set_transport(secure)
         self._tls_facts = _tls_facts(secure)
         # RFC 3207 section 4.2: nothing that was said before counts.
-        self._dialog = Session(self._door.offer, over_tls=True)
+        self._dialog = Session(self._door.offer, over_tls=True, trusted=self._trusted)
         self._reset_timeout()
         return None
 

@@ -1,4 +1,4 @@
-"""What all connections of the MX share."""
+"""What all connections of one door share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from infra.ports import Lag, Limits
-from ingress.mx.acceptance import Acceptance
-from ingress.mx.admission import BackPressure, Connections, Memory
-from ingress.mx.recipients import Recipients
-from ingress.mx.session import Offer
+from ingress.client import Networks
+from ingress.smtp.acceptance import Acceptance
+from ingress.smtp.admission import BackPressure, Connections, Memory
+from ingress.smtp.recipients import Recipients
+from ingress.smtp.session import Offer
 
 
 class Open(Protocol):
@@ -47,6 +48,8 @@ class Door:
     """What all connections share."""
 
     offer: Offer
+    trusted: Networks
+    """Peers that are mail servers of our own."""
     timeouts: Timeouts
     tls: ssl.SSLContext | None
     acceptance: Acceptance

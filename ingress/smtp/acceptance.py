@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from infra.ports import Arrival, Clock, EngineDown, Intake, Random
 from ingress.arrival import Envelope, arrival
-from ingress.mx import replies
-from ingress.mx.data_reader import Fault
-from ingress.mx.replies import Reply
-from ingress.mx.screening import Screening
+from ingress.smtp import replies
+from ingress.smtp.data_reader import Fault
+from ingress.smtp.replies import Reply
+from ingress.smtp.screening import Screening
 from mail.trace import count_received
 from schemas.fingerprint import Fingerprint
 from schemas.seal import new_key

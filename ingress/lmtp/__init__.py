@@ -1,0 +1,1 @@
+"""LMTP (RFC 2033): mail from a local mail server that stands in front."""

@@ -84,7 +84,7 @@ class LifecycleStage:
             if isinstance(event, e.Erased):
                 plan.erased.append(event.message_id)
         plan.copies.update(copies)
-        plan.ended += self._ending.ended(copies, gone)
+        plan.ended.extend(self._ending.ended(copies, gone))
         plan.copies.update(dict.fromkeys(plan.ended))
         return plan
 

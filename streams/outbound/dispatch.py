@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,13 +62,14 @@ class Dispatcher:
         log: EventLog,
         queue: QueueStore,
         follower: Follower,
-        packer: Packer,
-        courier: Courier,
+        packer: Callable[[], Packer],
+        courier: Callable[[], Courier],
         judge: Judge,
         clock: Clock,
         checkpoint: Checkpoint = lambda _: None,
         bounds: Bounds = Bounds(),
     ) -> None:
+        """`packer` and `courier` are asked for at the first attempt, and at each that follows."""
         self._log = log
         self._queue = queue
         self._follower = follower
@@ -165,9 +166,9 @@ class Dispatcher:
         if submitted.suppressed and not item.released:
             return [self._judge.suppressed(item, self._clock())]
         try:
-            packed = await asyncio.to_thread(self._packer.pack, submitted)
+            packed = await asyncio.to_thread(self._packer().pack, submitted)
             self._checkpoint("outbound.packed")
-            receipt = await self._courier.deliver(packed.parcel)
+            receipt = await self._courier().deliver(packed.parcel)
             self._checkpoint("outbound.delivered")
             return self._judge.concluded(
                 item, packed.secret, packed.key, receipt, packed.arc, self._clock()

@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("events:trace", "Show every event of one mail, all stages, with times."),
     "events": ("events:events", "Read the topics."),
     "projection": ("projections:projection", "Projections: list, rebuild, verify."),
+    "queue": ("queue:queue", "Mail to other hosts: list, show, try now, drop."),
     "dead": ("dead:dead", "Dead letters: list, show, try again."),
     "doctor": ("doctor:doctor", "Say what is wrong with this installation."),
 }

@@ -135,7 +135,7 @@ def _arrival(
 ) -> Arrival:
     if len(envelope.forward_paths) > MAX_FORWARD_PATHS:
         raise ValueError("too many forward-paths for one record")
-    forwards = list({f.address: f for f in reversed(envelope.forwards)}.values())[::-1]
+    forwards = _unrepeated(envelope.forwards)
     if len(forwards) > MAX_FORWARDS:
         raise ValueError("too many addresses on other hosts for one record")
     identity = event_id(mail_id, "received")
@@ -178,6 +178,13 @@ def _arrival(
         sealed=seal(secret, key, identity, random),
     )
     return Arrival(received=Output.of(received), mail_id=mail_id, key=key, parts=parts)
+
+
+def _unrepeated(forwards: Sequence[Forward]) -> list[Forward]:
+    found: dict[str, Forward] = {}
+    for forward in forwards:
+        found.setdefault(forward.address, forward)
+    return list(found.values())
 
 
 def _stored(raw: bytes, fingerprint: Fingerprint) -> tuple[bytes, dict[bytes, bytes]]:

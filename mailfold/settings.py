@@ -16,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ingress.client import networks
+
 CONFIG_FILE = "mailfold.toml"
 DEFAULT_DATA = Path("data")
 
@@ -112,6 +114,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("lmtp_trusted", mode="after")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        networks(value)
+        return value
 
     @classmethod
     def settings_customise_sources(

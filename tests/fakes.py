@@ -193,6 +193,19 @@ class FakeLimits:
         return 60.0 if self.hits[name, key] > self._most.get(name, 1 << 60) else 0.0
 
 
+class FakeRoom:
+    """Room for all mailboxes but those that a test fills."""
+
+    def __init__(self, *full: str) -> None:
+        self.full = set(full)
+        self.down = False
+
+    def left(self, mailbox_id: str) -> int:
+        if self.down:
+            raise EngineDown("views")
+        return 0 if mailbox_id in self.full else 1
+
+
 class FakeLag:
     """A lag that a test sets."""
 

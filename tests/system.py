@@ -181,6 +181,13 @@ class SmtpClient:
         self._file.close()
         self._socket.close()
 
+    def become(self, name: str, address: str, helo: str) -> None:
+        """Go on as another client, where the server believes us (XCLIENT of Postfix)."""
+        self._socket.sendall(f"XCLIENT NAME={name} ADDR={address}\r\n".encode())
+        self.expect(b"220")
+        self._socket.sendall(f"EHLO {helo}\r\n".encode())
+        self.expect(b"250")
+
     def reply(self) -> str:
         """Return the last line of the next reply."""
         while True:

@@ -1,14 +1,17 @@
-"""Packages of Debian and its relatives, installed when a needed program is absent."""
+"""Packages of Debian and its relatives: installed, or only unpacked into a folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from infra.engines.engine import EngineError
 
 _INSTALL_SECONDS = 900.0
+_OPTIONS = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
 
 
 def install(packages: list[str], wanted_for: str) -> None:
@@ -19,26 +22,49 @@ def install(packages: list[str], wanted_for: str) -> None:
     """
     names = " ".join(packages)
     advice = f"{wanted_for} is missing; install it ({names})"
-    apt = shutil.which("apt-get")
-    if apt is None:
-        raise EngineError(f"{advice}: this system has no apt-get")
-    prefix: list[str] = []
-    if os.geteuid() != 0:
-        sudo = shutil.which("sudo")
-        if sudo is None:
-            raise EngineError(f"{advice}: apt-get needs root")
-        prefix = [sudo, "-n"]
-    options = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
-    _run([*prefix, apt, *options, "update"], advice)
-    _run([*prefix, apt, *options, "install", "--no-install-recommends", *packages], advice)
+    apt = [*_as_root(advice), _program("apt-get", advice), *_OPTIONS]
+    _run([*apt, "update"], advice)
+    _run([*apt, "install", "--no-install-recommends", *packages], advice)
 
 
-def _run(command: list[str], advice: str) -> None:
+def unpack(package: str, folder: Path, wanted_for: str) -> None:
+    """Lay the files of a package under `folder`; nothing of it is set up, started or registered.
+
+    Raises EngineError, naming the package, when that can't be done.
+    """
+    advice = f"{wanted_for} is missing (package {package})"
+    apt = _program("apt-get", advice)
+    unpacker = _program("dpkg-deb", advice)
+    _run([*_as_root(advice), apt, *_OPTIONS, "update"], advice)
+    with tempfile.TemporaryDirectory() as downloads:
+        _run([apt, *_OPTIONS, "download", package], advice, Path(downloads))
+        for file in Path(downloads).glob("*.deb"):
+            _run([unpacker, "-x", str(file), str(folder)], advice)
+
+
+def _program(name: str, advice: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise EngineError(f"{advice}: this system has no {name}")
+    return found
+
+
+def _as_root(advice: str) -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        raise EngineError(f"{advice}: apt-get needs root")
+    return [sudo, "-n"]
+
+
+def _run(command: list[str], advice: str, folder: Path | None = None) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
             command,
             env=environment,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -47,7 +73,7 @@ def _run(command: list[str], advice: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise EngineError(f"{advice}: apt-get took more than 15 minutes") from None
+        raise EngineError(f"{advice}: {Path(command[0]).name} took more than 15 minutes") from None
     if done.returncode != 0:
         last = done.stdout.strip().splitlines()[-1:] or ["no output"]
-        raise EngineError(f"{advice}: apt-get failed: {last[0]}")
+        raise EngineError(f"{advice}: {Path(command[0]).name} failed: {last[0]}")

@@ -10,7 +10,7 @@ MESSAGES = "mx-messages"
 RECIPIENTS = "mx-recipients"
 ERRORS = "mx-errors"
 RATE_LIMITS = (CONNECTIONS, MESSAGES, RECIPIENTS, ERRORS)
-"""Names of the rate limits that the MX asks the Limits port about; the key is the network."""
+"""Names of the rate limits that doors ask the Limits port about; the key is the network."""
 
 
 class Connections:

@@ -63,7 +63,7 @@ class Plain:
 
 Command = Hello | Mail | Rcpt | XForward | Plain
 
-# Commands that exist and are not for an MX, or not built.
+# Commands that exist and are not for who only takes mail in, or not built.
 _NOT_IMPLEMENTED = frozenset(
     ("EXPN", "AUTH", "BDAT", "ETRN", "TURN", "ATRN", "SEND", "SOML", "SAML", "BURL")
 )

@@ -20,8 +20,8 @@ _ATTRIBUTES = frozenset(("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOUR
 MAX_VALUE = 255
 """Characters of a value."""
 
-# RFC 3461 section 4: printable ASCII but "+" and "="; anything else as "+" and two digits. "=" has
-# always been let through by Postfix, which ends a name at the first one.
+# RFC 3461 section 4: printable ASCII but "+" and "="; anything else as "+" and two digits. A "=" in
+# a value is unmistakable, and taken as it stands.
 _XTEXT = re.compile(r"(?:[!-*,-~]|\+[0-9A-Fa-f]{2})+")
 _ENCODED = re.compile(rb"\+([0-9A-Fa-f]{2})")
 # Not ASCII, not printable, or with a meaning in a header field.

@@ -417,7 +417,7 @@ class House:
         return mx(self)
 
     def lmtp(self) -> Server:
-        """Return the LMTP server. Raises SettingsError."""
+        """Return the LMTP server."""
         from mailfold.wiring.doors import lmtp
 
         return lmtp(self)

@@ -14,7 +14,6 @@ from ingress.smtp.dialect import Dialect
 from ingress.smtp.returning import ReturnPaths
 from ingress.smtp.screening import Screening
 from ingress.smtp.server import Options, Server
-from mailfold.settings import SettingsError
 
 if TYPE_CHECKING:
     from mailfold.wiring import House
@@ -27,15 +26,10 @@ def mx(house: House) -> Server:
 
 
 def lmtp(house: House) -> Server:
-    """Return the LMTP server. Raises SettingsError."""
-    text = house.settings.lmtp_trusted
-    try:
-        trusted = networks(text)
-    except ValueError as e:
-        raise SettingsError(f"setting lmtp_trusted: {e}") from e
+    """Return the LMTP server."""
     # No screening: the server in front has taken the mail, and would send a bounce to an address
     # that DMARC just found to be forged.
-    return _server(house, LMTP, trusted=trusted)
+    return _server(house, LMTP, trusted=networks(house.settings.lmtp_trusted))
 
 
 def _server(

@@ -52,3 +52,26 @@ def test_lists_are_updated_and_packages_installed_without_questions(
     assert update.startswith("noninteractive ")
     assert update.endswith(" update")
     assert install.endswith(" install --no-install-recommends jre maven")
+
+
+def test_a_package_is_unpacked_into_a_folder_and_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "apt-get", f'echo "$*" >> {tmp_path}/calls; : > mta_1_all.deb')
+    program(tmp_path, "dpkg-deb", f'echo "$1 ${{2##*/}} $3" >> {tmp_path}/calls')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.chdir(tmp_path)
+    debian.unpack("mta", tmp_path / "root", "An MTA")
+    update, download, unpacked = (tmp_path / "calls").read_text().splitlines()
+    assert update.endswith(" update")
+    assert download.endswith(" download mta")
+    assert unpacked == f"-x mta_1_all.deb {tmp_path / 'root'}"
+
+
+def test_without_dpkg_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "apt-get", f"touch {tmp_path}/called")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"An MTA is missing \(package mta\).*no dpkg-deb"):
+        debian.unpack("mta", tmp_path, "An MTA")
+    assert not (tmp_path / "called").exists()

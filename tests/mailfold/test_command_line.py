@@ -164,6 +164,7 @@ def test_an_import_with_failures_fails_and_says_how_many(cli: Cli, tmp_path: Pat
     ("name", "value", "told"),
     [
         ("MAILFOLD_SMTP_PORT", "99999", "smtp_port"),
+        ("MAILFOLD_LMTP_TRUSTED", "here", "lmtp_trusted"),
         ("MAILFOLD_PROFILE", "both", "profile"),
         ("MAILFOLD_LAG_SLOW", "none", "lag_slow"),
     ],

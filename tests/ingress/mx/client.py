@@ -25,11 +25,17 @@ from tests.fakes import (
 
 ALICE = "00000000-0000-7000-8000-00000000000a"
 BOB = "00000000-0000-7000-8000-00000000000b"
+CAROL = "00000000-0000-7000-8000-00000000000c"
 
 
 def directory() -> FakeDirectory:
     return FakeDirectory(
-        {"alice@example.test": ALICE, "bob@example.test": BOB, "用户@例え.test": BOB},
+        {
+            "alice@example.test": ALICE,
+            "bob@example.test": BOB,
+            "carol@example.test": CAROL,
+            "用户@例え.test": BOB,
+        },
         {"sales@example.test": "alice@example.test"},
     )
 

@@ -4,10 +4,22 @@ import asyncio
 
 import pytest
 
-from tests.ingress.mx.client import Client, running
+from ingress.client import networks
+from ingress.lmtp.dialect import LMTP
+from ingress.mx.dialect import ESMTP
+from tests.fakes import FakeRoom
+from tests.ingress.lmtp.dialogs import DIALOGS as LMTP_DIALOGS
+from tests.ingress.mx.client import CAROL, Client, running
 from tests.ingress.mx.dialogs import DIALOGS, Step
 
-OPTIONS = {"max_message_bytes": 50_000, "postmaster": "bob@example.test"}
+OPTIONS = {
+    "max_message_bytes": 50_000,
+    "postmaster": "bob@example.test",
+    "trusted": networks("127.0.0.0/8"),
+}
+DIALECTS = {d.name: d for d in (ESMTP, LMTP)}
+ALL = {"ESMTP": DIALOGS, "LMTP": LMTP_DIALOGS}
+NAMES = [(dialect, name) for dialect, dialogs in ALL.items() for name in dialogs]
 
 
 def wire(sent: str | bytes) -> bytes:
@@ -20,38 +32,40 @@ async def expect(client: Client, steps: list[Step]) -> None:
         assert reply.startswith(expected), (sent[:60], reply)
 
 
-@pytest.mark.parametrize("name", DIALOGS)
-def test_step_by_step(name: str) -> None:
+@pytest.mark.parametrize(("dialect", "name"), NAMES)
+def test_step_by_step(dialect: str, name: str) -> None:
     async def scenario() -> None:
-        async with running(**OPTIONS) as mx:
+        async with running(DIALECTS[dialect], room=FakeRoom(CAROL), **OPTIONS) as mx:
             client = await mx.connect()
-            assert (await client.reply()) == "220 mx.example.test ESMTP"
-            for sent, expected in DIALOGS[name]:
+            assert (await client.reply()) == f"220 mx.example.test {dialect}"
+            for sent, expected in ALL[dialect][name]:
                 await client.send(wire(sent))
                 await expect(client, [(sent, expected)])
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("name", DIALOGS)
-def test_whole_in_one_write(name: str) -> None:
+@pytest.mark.parametrize(("dialect", "name"), NAMES)
+def test_whole_in_one_write(dialect: str, name: str) -> None:
     async def scenario() -> None:
-        async with running(**OPTIONS) as mx:
+        async with running(DIALECTS[dialect], room=FakeRoom(CAROL), **OPTIONS) as mx:
             client = await mx.connect()
-            await client.send(b"".join(wire(sent) for sent, _ in DIALOGS[name]))
+            await client.send(b"".join(wire(sent) for sent, _ in ALL[dialect][name]))
             await client.reply()
-            await expect(client, DIALOGS[name])
+            await expect(client, ALL[dialect][name])
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("name", [n for n in DIALOGS if "large" not in n and n != "lines"])
-def test_byte_by_byte(name: str) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "name"), [(d, n) for d, n in NAMES if "large" not in n and n != "lines"]
+)
+def test_byte_by_byte(dialect: str, name: str) -> None:
     async def scenario() -> None:
-        async with running(**OPTIONS) as mx:
+        async with running(DIALECTS[dialect], room=FakeRoom(CAROL), **OPTIONS) as mx:
             client = await mx.connect()
             await client.reply()
-            for sent, expected in DIALOGS[name]:
+            for sent, expected in ALL[dialect][name]:
                 for octet in wire(sent):
                     client.writer.write(bytes([octet]))
                     await asyncio.sleep(0)

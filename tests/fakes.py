@@ -11,6 +11,7 @@ from typing import Literal
 from infra.ports import (
     Account,
     Arrival,
+    Backlog,
     DirectoryError,
     EngineDown,
     Grant,
@@ -214,3 +215,15 @@ class FakeLag:
 
     def lag(self) -> int:
         return self.value
+
+
+class FakeBacklogs:
+    """A backlog of four mails, the oldest of which waits for a minute."""
+
+    def __init__(self) -> None:
+        self.down = False
+
+    def backlog(self) -> Backlog:
+        if self.down:
+            raise EngineDown("queue")
+        return Backlog(depth=4, held=1, oldest_at=FakeClock().now - 60_000_000)

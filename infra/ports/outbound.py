@@ -11,7 +11,7 @@ from mail.authentication.signing import SigningKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A mail as it leaves. Paths are without angle brackets; the reverse-path "" is the null one."""
+    """A mail as it leaves. Paths have no angle brackets; the reverse-path "" is the null one."""
 
     id: str
     """The submission; the order in which hosts of equal preference are tried follows from it."""
@@ -49,7 +49,7 @@ class Courier(Protocol):
     """Hands mail to the next host."""
 
     async def deliver(self, parcel: Parcel) -> Receipt:
-        """Try to hand over `parcel`, once; every failure is a receipt. Raises nothing of its own."""
+        """Try to hand over `parcel`, once; every failure is a receipt, and none is raised."""
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from infra.ports import DirectoryError
+from infra.ports import Backlog, DirectoryError
 from infra.sqlite.connection import VIEWS
 from infra.sqlite.file import SqliteFile
 from mailfold.settings import SettingsError
@@ -42,6 +42,10 @@ class Outbound:
         file = SqliteFile(self._house.settings.outbound_path, VIEWS)
         self._closers.append(file.close)
         return SqliteQueue(file.write, file.read)
+
+    def backlog(self) -> Backlog:
+        """Return what waits, as far as it is folded. Raises EngineDown."""
+        return self.queue.backlog()
 
     @cached_property
     def follower(self) -> Follower:

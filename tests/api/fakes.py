@@ -59,7 +59,15 @@ from schemas.parts import (
 from schemas.seal import seal, unseal
 from schemas.topics import MAIL_AUTHENTICATED, MAIL_RECEIVED, MAIL_SCORED
 from tests.api.fake_views import FakeContacts, FakeThreads
-from tests.fakes import FINGERPRINT, FakeClock, FakeKeys, FakeLag, FakeLimits, FakeRandom
+from tests.fakes import (
+    FINGERPRINT,
+    FakeBacklogs,
+    FakeClock,
+    FakeKeys,
+    FakeLag,
+    FakeLimits,
+    FakeRandom,
+)
 
 DAY = 86_400_000_000
 STAGE, VIEW = "stage", "view"
@@ -454,6 +462,7 @@ class House:
         self.boxes = FakeMailboxes(self.clock, self.keys)
         self.log = FakeLog(self.boxes, self.wake, self.clock)
         self.limits = FakeLimits(limits)
+        self.backlogs = FakeBacklogs()
         self.search = FakeSearch(self.boxes)
         self.services = Services(
             directory=self.directory,
@@ -471,6 +480,7 @@ class House:
             channels=(STAGE, VIEW),
             limits=self.limits,
             lag=FakeLag(3),
+            backlogs=self.backlogs,
             clock=self.clock,
             random=random,
             settings=ApiSettings(

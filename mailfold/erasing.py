@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from infra.ports import Account, EngineDown
 from mailfold.driving import Driver, driving
@@ -14,7 +14,7 @@ from mailfold.wiring import House
 from projections.scrub import scrub
 from projections.versions import Versions
 from schemas.codec import decode_as
-from schemas.commands import Command, DeleteLabel, Erase
+from schemas.commands import Command, DefineFilter, DeleteLabel, Erase
 from schemas.events import Received
 from schemas.identity import message_id
 from schemas.mailbox_events import Erased, MailboxOpened
@@ -60,25 +60,29 @@ def erase_account(house: House, account: Account) -> int:
     with driving(house) as pipeline:
         pipeline.catch_up_all()
         _scrub(house, pipeline)
-        labels, _ = house.reader.labels(mailbox)
-        _perform(
-            house,
-            pipeline,
-            [
-                DeleteLabel(
-                    command_id=new_command_id(house),
-                    mailbox_id=mailbox,
-                    occurred_at=house.clock(),
-                    actor=ACTOR,
-                    label_id=label.label_id,
-                )
-                for label in labels
-                if not label.system
-            ],
-        )
+        _perform(house, pipeline, _definitions(house, mailbox))
         erased = _erase(house, pipeline, {mailbox: all_messages(house, mailbox)}, "account")
         _clean(house, pipeline)
     return erased
+
+
+def _definitions(house: House, mailbox: str) -> list[Command]:
+    """Return the commands that take labels and filters, and what they are called, from view."""
+    labels, _ = house.reader.labels(mailbox)
+    filters, _ = house.reader.filters(mailbox)
+
+    def head() -> dict[str, Any]:
+        return {
+            "command_id": new_command_id(house),
+            "mailbox_id": mailbox,
+            "occurred_at": house.clock(),
+            "actor": ACTOR,
+        }
+
+    return [
+        *(DeleteLabel(**head(), label_id=x.label_id) for x in labels if not x.system),
+        *(DefineFilter(**head(), filter_id=x.filter_id, deleted=True, sealed=b"") for x in filters),
+    ]
 
 
 def erase_again(house: House) -> int:

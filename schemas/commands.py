@@ -90,6 +90,7 @@ class DefineFilter(Command, frozen=True, kw_only=True):
     labels: list[str] = field(default_factory=list[str])
     archive: bool = False
     star: bool = False
+    read: bool = False
     never_spam: bool = False
     deleted: bool = False
     sealed: bytes

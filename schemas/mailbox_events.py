@@ -52,6 +52,8 @@ class Labelled(MailboxEvent, frozen=True, kw_only=True):
     flags_removed: list[str] = field(default_factory=list[str])
     unread_changed: int = 0
     by: LabelledBy = "unknown"
+    filters: list[str] = field(default_factory=list[str])
+    filters_failed: list[str] = field(default_factory=list[str])
 
 
 class Delivered(MailboxEvent, frozen=True, kw_only=True):
@@ -120,6 +122,7 @@ class FilterDefined(MailboxEvent, frozen=True, kw_only=True):
     labels: list[str] = field(default_factory=list[str])
     archive: bool = False
     star: bool = False
+    read: bool = False
     never_spam: bool = False
     deleted: bool = False
     sealed: bytes

@@ -124,6 +124,21 @@ class FakeKeys:
         return SECRET
 
 
+class FakeParts:
+    """A store of large parts."""
+
+    def __init__(self) -> None:
+        self.parts: dict[bytes, bytes] = {}
+
+    def put(self, mail_id: str, parts: Mapping[bytes, bytes]) -> None:
+        self.parts.update(parts)
+
+    def get(self, name: bytes) -> bytes:
+        if name not in self.parts:
+            raise PartMissing(name.hex())
+        return self.parts[name]
+
+
 class FakeDirectory:
     """Accounts by address, aliases to them; sub-addresses behind a plus sign."""
 

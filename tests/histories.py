@@ -55,6 +55,7 @@ class Box:
     seq: int = 0
     recorded_at: int = _START
     labels: list[str] = field(default_factory=list[str])
+    filters: list[str] = field(default_factory=list[str])
     messages: list[Shown] = field(default_factory=list[Shown])
     merged: set[str] = field(default_factory=set[str])
 
@@ -285,10 +286,28 @@ class Histories:
                 yield self._named(box, e.LabelDefined, label_id)
                 box.labels.append(label_id)
         else:
-            head = self._head(box)
-            secret = FilterSecret(query="from:ann")
-            sealed = seal(secret, self.keys[box.mailbox_id], head["event_id"], rng.randbytes)
-            yield e.FilterDefined(**head, filter_id=self._id("filter"), star=True, sealed=sealed)
+            yield self._filter(box)
+
+    def _filter(self, box: Box) -> e.MailboxEvent:
+        head, filter_id = self._head(box), self._id("filter")
+        # Of its own, so that a history does not depend on what its filters do.
+        rng, nonce = random.Random(head["event_id"]), self.random.randbytes(12)
+        if box.filters and rng.random() < 0.4:
+            gone = box.filters.pop(rng.randrange(len(box.filters)))
+            return e.FilterDefined(**head, filter_id=gone, deleted=True, sealed=b"")
+        if box.filters and rng.random() < 0.3:
+            filter_id = rng.choice(box.filters)
+        else:
+            box.filters.append(filter_id)
+        secret = FilterSecret(query=f"from:{rng.choice(_WORDS)}")
+        return e.FilterDefined(
+            **head,
+            filter_id=filter_id,
+            labels=rng.sample([INBOX, *box.labels], (1 + len(box.labels)) // 2),
+            star=True,
+            read=rng.random() < 0.5,
+            sealed=seal(secret, self.keys[box.mailbox_id], head["event_id"], lambda _: nonce),
+        )
 
     def _named(
         self, box: Box, kind: type[e.LabelDefined] | type[e.LabelRenamed], label_id: str

@@ -15,6 +15,7 @@ from api.rest import (
     contacts,
     conversations,
     errors,
+    filters,
     health,
     history,
     labels,
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     contacts.router,
     attachments.router,
     labels.router,
+    filters.router,
     history.router,
     health.router,
 )

@@ -9,7 +9,7 @@ from fastapi import Header, Response
 
 from api.rest.context import Caller
 from api.rest.errors import CODES, ApiError, invalid, not_found
-from api.rest.reply import reply
+from api.rest.reply import SEQ_HEADER, reply
 from api.rest.shapes import Pending
 from infra.ports import Outcome, Output, Refusal
 from schemas.commands import Command
@@ -99,6 +99,12 @@ def pending(command: Command) -> Response:
     return reply(Pending("pending", command.command_id), status=202)
 
 
+def done(caller: Caller) -> Response:
+    """Return the 204 for a command whose effect leaves nothing to be told."""
+    head = caller.services.reader.head(caller.mailbox_id)
+    return Response(status_code=204, headers={SEQ_HEADER: str(head)})
+
+
 def raise_refusals(outcome: Outcome) -> None:
     """Raise the ApiError of the first refusal, if there is one."""
     for refusal in outcome.refusals:
@@ -118,6 +124,8 @@ def _error(refusal: Refusal) -> ApiError:
             return not_found("message")
         case "unknown-mailbox":
             return not_found("mailbox")
+        case "unknown-filter":
+            return not_found("filter")
         case "label-exists":
             return ApiError(409, "another label has that name; choose another")
         case "not-restorable":

@@ -14,6 +14,7 @@ from api.rest.commands import (
     IdempotencyKey,
     IfMatch,
     command_id,
+    done,
     pending,
     perform,
     raise_refusals,
@@ -23,14 +24,14 @@ from api.rest.commands import (
 from api.rest.context import Caller, MailboxId, MinSeq, Reading, Writing, reach
 from api.rest.errors import ApiError, invalid, not_found
 from api.rest.openapi import described
-from api.rest.reply import SEQ_HEADER, read_json, reply
+from api.rest.reply import read_json, reply
+from api.rest.sealing import sealed
 from api.rest.shapes import Label, LabelChange, Labels, NewLabel
 from projections.mailbox.ports import LabelRow
 from schemas.commands import Command, DefineLabel, DeleteLabel, RenameLabel
 from schemas.identity import derived
 from schemas.labels import SYSTEM_LABELS
 from schemas.parts import LabelSecret
-from schemas.seal import seal
 
 router = APIRouter(tags=["labels"])
 
@@ -72,7 +73,7 @@ async def make_label(
         actor=ACTOR,
         label_id=label_id,
         color=asked.color.lower(),
-        sealed=await _sealed(caller, name, identity),
+        sealed=await sealed(caller, LabelSecret(name=name), identity),
     )
     return await _changed(caller, command, label_id, 201)
 
@@ -105,7 +106,7 @@ async def change_label(
         if_seq=seq_of(if_match),
         label_id=label_id,
         color=row.color if asked.color is UNSET else asked.color.lower(),
-        sealed=await _sealed(caller, name, identity),
+        sealed=await sealed(caller, LabelSecret(name=name), identity),
     )
     return await _changed(caller, command, label_id, 200)
 
@@ -125,7 +126,7 @@ async def delete_label(
     caller.own(mailbox_id)
     identity = command_id(caller, idempotency_key)
     if idempotency_key is not None and await settled(caller, identity) is not None:
-        return _deleted(caller)
+        return done(caller)
     _user_label(caller, label_id)
     command = DeleteLabel(
         command_id=identity,
@@ -139,12 +140,7 @@ async def delete_label(
     if outcome is None:
         return pending(command)
     raise_refusals(outcome)
-    return _deleted(caller)
-
-
-def _deleted(caller: Caller) -> Response:
-    head = caller.services.reader.head(caller.mailbox_id)
-    return Response(status_code=204, headers={SEQ_HEADER: str(head)})
+    return done(caller)
 
 
 def _user_label(caller: Caller, label_id: str) -> LabelRow:
@@ -173,15 +169,6 @@ def _free_name(caller: Caller, name: str, label_id: str) -> str:
     if folded in taken or name.upper() in SYSTEM_LABELS:
         raise ApiError(409, "another label has that name; choose another")
     return name
-
-
-async def _sealed(caller: Caller, name: str, identity: str) -> bytes:
-    keys = await caller.context.threads.engines(caller.services.keys.ensure, [caller.mailbox_id])
-    key = keys.get(caller.mailbox_id)
-    if key is None:
-        # The account is being removed.
-        raise not_found("mailbox")
-    return seal(LabelSecret(name=name), key, identity, caller.services.random)
 
 
 async def _changed(caller: Caller, command: Command, label_id: str, status: int) -> Response:

@@ -9,6 +9,7 @@ from api.rest.shapes import (
     Address,
     Conversation,
     ConversationShape,
+    Filter,
     Label,
     Listed,
     Mailbox,
@@ -18,7 +19,7 @@ from api.rest.shapes import (
 from api.rest.shapes import Counts as CountsShape
 from api.rest.times import iso
 from infra.ports import Account
-from projections.mailbox.ports import LabelRow, MailboxRow, MessageRow
+from projections.mailbox.ports import FilterRow, LabelRow, MailboxRow, MessageRow
 from projections.threads.ports import ThreadRow
 from schemas import parts
 
@@ -94,6 +95,19 @@ def _thread(row: ThreadRow) -> dict[str, Any]:
 def addresses(people: Sequence[parts.Mailbox]) -> list[Address]:
     """Return people as the API names them."""
     return [Address(p.address, p.name) for p in people]
+
+
+def filter_(row: FilterRow) -> Filter:
+    """Return a filter."""
+    return Filter(
+        row.filter_id,
+        row.query,
+        list(row.labels),
+        row.archive,
+        row.star,
+        row.read,
+        row.never_spam,
+    )
 
 
 def label(row: LabelRow) -> Label:

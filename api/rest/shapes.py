@@ -343,6 +343,45 @@ class LabelChange(Asked):
     color: Color | UnsetType = UNSET
 
 
+# -- filters ----------------------------------------------------------------------------------
+
+
+class Filter(Shape):
+    """What is done to new mail that `query` matches.
+
+    `neverSpam` outweighs the spam score; it lets nothing through that is phishing, or that its
+    domain's DMARC policy disowns.
+    """
+
+    id: str
+    query: str
+    add_label_ids: list[str]
+    archive: bool
+    star: bool
+    mark_read: bool
+    never_spam: bool
+
+
+class Filters(Shape):
+    """The filters of a mailbox, the one that was changed last at the end."""
+
+    filters: list[Filter]
+
+
+class NewFilter(Asked):
+    """A filter to be made, or what another is to become; it asks for one thing at least.
+
+    `archive` keeps mail out of INBOX.
+    """
+
+    query: Annotated[str, Meta(min_length=1, max_length=2000)]
+    add_label_ids: LabelIds = field(default_factory=list[str])
+    archive: bool = False
+    star: bool = False
+    mark_read: bool = False
+    never_spam: bool = False
+
+
 # -- history ----------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "account": ("accounts:account", "Accounts, each with one mailbox."),
     "alias": ("accounts:alias", "Addresses that reach accounts, or other hosts."),
     "token": ("accounts:token", "Tokens for the REST API."),
+    "filter": ("filters:filter_", "Filters of an account: what is done to its new mail."),
     "import": ("imports:import_", "Import mbox, Maildir, .eml, folders or tars of them."),
     "check": ("check:check", "Judge a message by SPF, DKIM, ARC, DMARC and the rules."),
     "search": ("search:search", "Find messages of an account."),

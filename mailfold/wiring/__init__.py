@@ -265,6 +265,7 @@ class House:
         return MailboxStage(
             state=self.engines.mailbox_state,
             content=self.content,
+            parts=self.parts,
             keys=self.keys,
             fingerprint=self.fingerprint,
             clock=self.clock,

@@ -14,6 +14,7 @@ from projections.mailbox.state import (
     NOT_STORED,
     Changes,
     FeedRow,
+    Filter,
     Gone,
     Label,
     MailboxState,
@@ -29,7 +30,9 @@ from schemas.identity import message_id as message_id_of
 from schemas.labels import SYSTEM_LABELS
 
 Opened = Mapping[str, bytes | str]
-"""event_id to what its seal held: a packed Digest, or the name of a label. Absent: key gone."""
+"""event_id to what its seal held: a packed Digest, the name of a label, the query of a filter.
+
+One whose key is gone is absent."""
 
 
 def concerns(event: e.MailboxEvent) -> str | None:
@@ -275,6 +278,23 @@ def _label_deleted(fold: Fold, event: e.LabelDeleted, _: None) -> None:
         label.changed = True
 
 
+def _filter_defined(fold: Fold, event: e.FilterDefined, _: None) -> None:
+    query = fold.opened.get(event.event_id, "")
+    fold.changes.filters[event.filter_id] = (
+        None
+        if event.deleted
+        else Filter(
+            event.seq,
+            query if isinstance(query, str) else "",
+            tuple(sorted(event.labels)),
+            event.archive,
+            event.star,
+            event.read,
+            event.never_spam,
+        )
+    )
+
+
 _STEPS: dict[type[e.MailboxEvent], Callable[[Fold, Any, Any], None]] = {
     e.MailboxOpened: _opened,
     e.Threaded: _threaded,
@@ -288,5 +308,6 @@ _STEPS: dict[type[e.MailboxEvent], Callable[[Fold, Any, Any], None]] = {
     e.LabelDefined: _label_defined,
     e.LabelRenamed: _label_defined,
     e.LabelDeleted: _label_deleted,
+    e.FilterDefined: _filter_defined,
 }
 """What each event does to the rows; one that is not here only makes its feed entry."""

@@ -103,6 +103,21 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterRow:
+    """A filter: what it looks for, and what it does to new mail that it matches."""
+
+    filter_id: str
+    query: str
+    """"" when the mailbox key is destroyed."""
+    labels: tuple[str, ...]
+    """Labels that it adds, sorted; one that was deleted since is not among them."""
+    archive: bool
+    star: bool
+    read: bool
+    never_spam: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FeedEntry:
     """One event of a mailbox, as its feed tells it.
 
@@ -185,6 +200,10 @@ class MailboxReader(Protocol):
 
     def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
         """Return system labels in their order, then the user's by name, and the head."""
+        ...
+
+    def filters(self, mailbox_id: str) -> tuple[Sequence[FilterRow], int]:
+        """Return the filters, the one that was changed last at the end, and the head."""
         ...
 
     def history(

@@ -13,7 +13,7 @@ import apsw
 from projections.faults import engine_errors
 from projections.mailbox.header_hash import header_hash, header_of
 from projections.mailbox.paging import Place, Query, from_token, to_token
-from projections.mailbox.ports import FeedEntry, LabelRow, MailboxRow, MessageRow, Page
+from projections.mailbox.ports import FeedEntry, FilterRow, LabelRow, MailboxRow, MessageRow, Page
 from projections.mailbox.sqlite_list import Then, labels_at, list_messages
 from projections.mailbox.sqlite_load import load_mailbox, octets
 from projections.mailbox.sqlite_show import FEED_COLUMNS, Shower, feed_entry
@@ -22,6 +22,11 @@ from projections.mailbox.tables import connect, transaction
 from schemas.identity import from_bytes
 from schemas.labels import SYSTEM_LABELS
 
+_FILTERS = (
+    "select f.id, f.seq, cast(coalesce(t.octets, x'') as text), f.labels, f.archive, f.star,"
+    " f.read, f.never_spam from filter f left join text t on t.row = f.query"
+    " where f.mailbox = ? order by f.seq"
+)
 _JOINED = "from feed f left join message m on m.row = f.message"
 
 
@@ -167,6 +172,13 @@ class SqliteMailboxReader:
         rows.sort(key=_label_order)
         return rows, mailbox.head
 
+    def filters(self, mailbox_id: str) -> tuple[Sequence[FilterRow], int]:
+        """Return the filters, the one that was changed last at the end, and the head."""
+        with self._snapshot() as connection:
+            mailbox = load_mailbox(connection, mailbox_id)
+            found = connection.execute(_FILTERS, (mailbox.row,)).fetchall()
+        return [_filter(mailbox, columns) for columns in found], mailbox.head
+
     def history(
         self, mailbox_id: str, since: int, limit: int = 500
     ) -> tuple[Sequence[FeedEntry], int]:
@@ -218,6 +230,26 @@ def as_of(connection: apsw.Connection, mailbox: MailboxState, at: int) -> Then |
         else:
             high = middle - 1
     return None if low.seq == mailbox.head else low
+
+
+def _filter(mailbox: MailboxState, columns: tuple[object, ...]) -> FilterRow:
+    identifier, seq, query, labels, *actions = cast(
+        "tuple[bytes, int, str, str, int, int, int, int]", columns
+    )
+    return FilterRow(
+        from_bytes(identifier),
+        query,
+        tuple(x for x in labels.split() if _meant(mailbox, x, seq)),
+        *map(bool, actions),
+    )
+
+
+def _meant(mailbox: MailboxState, label_id: str, seq: int) -> bool:
+    """Whether the label that the event `seq` named is still there."""
+    number = mailbox.numbers.get(label_id)
+    if number is None:
+        return False
+    return label_id in SYSTEM_LABELS or mailbox.labels[number].made < seq
 
 
 def _label(label: Label) -> LabelRow:

@@ -24,6 +24,11 @@ _TABLES: dict[str, tuple[str, str, str]] = {
         "x.id, x.made, x.deleted, x.color, x.total, x.unread, x.last_uid, cast(t.octets as text)",
         "label x join mailbox b on b.row = x.mailbox left join text t on t.row = x.name",
     ),
+    "filter": (
+        "x.id",
+        "x.seq, x.labels, x.archive, x.star, x.read, x.never_spam, cast(t.octets as text)",
+        "filter x join mailbox b on b.row = x.mailbox left join text t on t.row = x.query",
+    ),
     "message": (
         "x.id",
         "x.mail_id, x.visible, x.thread_id, x.internal_date, x.size, x.flags, x.since, x.seq,"
@@ -72,7 +77,7 @@ def _row(table: str, width: int, mailbox_id: bytes, columns: tuple[Value, ...]) 
         placements: Any = _unpack(packed)
         plain.append(sorted(placements))
         text = "" if opened is None else f"{opened.hex()} {hashed}"
-    elif table == "label":
+    elif table in ("label", "filter"):
         text = str(plain.pop() or "")
     elif table == "feed":
         detail = cast("bytes | None", columns[-1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import apsw
 import msgspec
 
 from projections.mailbox.header_hash import hash_of
 from projections.mailbox.sqlite_load import pack_placements
-from projections.mailbox.state import NOT_STORED, Changes, Label, MailboxState, Message
+from projections.mailbox.state import NOT_STORED, Changes, Filter, Label, MailboxState, Message
 from projections.mailbox.tables import Value
 from schemas.identity import to_bytes
 
@@ -41,6 +42,8 @@ _FACTS = (
     " attachment_count = ?, verdict = ?, source = ?, authenticated_id = ?, scored_id = ?, text = ?,"
     " header_hash = ? where row = ?"
 )
+_FILTER = "insert or replace into filter values (?,?,?,?,?,?,?,?,?)"
+_NO_FILTER = "delete from filter where mailbox = ? and id = ?"
 _UNPLACE = "delete from placed where mailbox = ? and label = ? and internal_date = ? and id = ?"
 _PLACE = "insert or replace into placed values (?,?,?,?,?,?,?)"
 
@@ -88,6 +91,8 @@ class Writer:
         self._erased: list[tuple[int, Message]] = []
         self._mailboxes: list[_Values] = []
         self._labels: list[_Values] = []
+        self._filters: list[_Values] = []
+        self._no_filters: list[_Values] = []
         self._new: list[_Values] = []
         self._states: list[_Values] = []
         self._facts: list[_Values] = []
@@ -131,6 +136,8 @@ class Writer:
                     label.text = self._text(label.name.encode(), label.text)
                     label.stored_name = label.name
                 self._labels.append(_label(box, label))
+        for filter_id, found in changes.filters.items():
+            self._filter(box, to_bytes(filter_id), found)
         self._erased.extend((box, m) for m in changes.erased if m.row is not None)
         for message in messages:
             self._message(box, message)
@@ -186,6 +193,31 @@ class Writer:
         self._next_text += 1
         self._texts.append((row, octets))
         return row
+
+    def _filter(self, box: int, identifier: bytes, found: Filter | None) -> None:
+        before = self._connection.execute(
+            "select query from filter where mailbox = ? and id = ?", (box, identifier)
+        ).fetchone()
+        query = self._text(
+            b"" if found is None else found.query.encode(),
+            None if before is None else cast("int | None", before[0]),
+        )
+        if found is None:
+            self._no_filters.append((box, identifier))
+            return
+        self._filters.append(
+            (
+                box,
+                identifier,
+                found.seq,
+                query,
+                " ".join(found.labels),
+                found.archive,
+                found.star,
+                found.read,
+                found.never_spam,
+            )
+        )
 
     def _message(self, box: int, message: Message) -> None:
         identifier = to_bytes(message.message_id)
@@ -263,6 +295,8 @@ class Writer:
         many(_WIPE, self._blanked)
         many(_MAILBOX, self._mailboxes)
         many(_LABEL, self._labels)
+        many(_NO_FILTER, self._no_filters)
+        many(_FILTER, self._filters)
         many(_NEW, self._new)
         many(_STATE, self._states)
         many(_FACTS, self._facts)

@@ -112,6 +112,18 @@ class MailboxState:
             self.numbers[label.label_id] = label.number
 
 
+class Filter(NamedTuple):
+    """A filter as the event `seq` made it."""
+
+    seq: int
+    query: str
+    labels: tuple[str, ...]
+    archive: bool
+    star: bool
+    read: bool
+    never_spam: bool
+
+
 class FeedRow(NamedTuple):
     """An entry of the feed. Of an erased message only seq, type and recorded_at are stored:
     recorded_at tells which seq a moment of the past stands for."""
@@ -171,3 +183,5 @@ class Changes:
     gone: list[Gone] = field(default_factory=list[Gone])
     merges: list[Merge] = field(default_factory=list[Merge])
     erased: list[Message] = field(default_factory=list[Message])
+    filters: dict[str, Filter | None] = field(default_factory=dict[str, Filter | None])
+    """By identifier; None for one that is gone."""

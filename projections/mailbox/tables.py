@@ -11,7 +11,7 @@ import apsw
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -53,6 +53,20 @@ create table label(
   unread integer not null,
   last_uid integer not null,
   primary key(mailbox, number)
+) without rowid;
+
+-- query: its text; labels: identifiers, a space between them.
+create table filter(
+  mailbox integer not null,
+  id blob not null,
+  seq integer not null,
+  query integer,
+  labels text not null,
+  archive integer not null,
+  star integer not null,
+  read integer not null,
+  never_spam integer not null,
+  primary key(mailbox, id)
 ) without rowid;
 
 -- placements: msgpack [[label number, uid, since], ...], so that a page needs no other table.

@@ -1,1 +1,1 @@
-"""Search: the query language, the tokens of text and query, and the index of the words of mail."""
+"""Search: the index of the words of mail, and the answers that it gives to queries."""

@@ -6,14 +6,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from projections.search.tokens import (
+from mail.query.tokens import (
     MAX_TEXT,
     SPACELESS,
     SPACELESS_HIGH,
     fold,
     pattern,
 )
-from projections.search.tree import Node, Text, leaves
+from mail.query.tree import Node, Text, leaves
 
 LENGTH = 200
 """Characters of an excerpt."""

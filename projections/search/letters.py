@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from infra.ports import Content, ContentStore, KeyStore, PartMissing, PartStore
+from mail.query.document import Document, Letter, document_of
 from mail.segments import SkeletonError, join
-from projections.search.document import Document, Letter, document_of
 from schemas.codec import CodecError
 from schemas.content import open_received, original
 from schemas.events import Received

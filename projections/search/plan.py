@@ -10,10 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
 
+from mail.query.document import COLUMNS
+from mail.query.tokens import pattern
+from mail.query.tree import (
+    ANYWHERE,
+    Aged,
+    And,
+    Dated,
+    HasAttachment,
+    Is,
+    Label,
+    MessageId,
+    Node,
+    Not,
+    Or,
+    Size,
+    Text,
+    leaves,
+    moment,
+)
 from projections.mailbox.tables import Value
-from projections.search.document import COLUMNS
 from projections.search.state import (
     ALL_BIT,
     ATTACHMENT,
@@ -35,28 +52,9 @@ from projections.search.tables import (
     message_id_token,
     words_of,
 )
-from projections.search.tokens import pattern
-from projections.search.tree import (
-    ANYWHERE,
-    DAYS,
-    Aged,
-    And,
-    Dated,
-    HasAttachment,
-    Is,
-    Label,
-    MessageId,
-    Node,
-    Not,
-    Or,
-    Size,
-    Text,
-    leaves,
-)
 from schemas.labels import ALL, SPAM, TRASH
 
 _FTS = dict(zip(COLUMNS, FTS_COLUMNS, strict=True))
-_DAY = 86_400_000_000
 _BITS = {SYSTEM_NUMBERS[label]: bit for label, bit in LABEL_BITS.items()}
 NEVER, ALWAYS = "0", "1"
 _MATCHED = re.compile(r"\{(:\w+)\}")
@@ -150,10 +148,10 @@ class Planner:
         """Take from a conjunct what narrows the walk."""
         match node:
             case Dated("after", _) | Aged("newer_than", _, _):
-                plan.low = max(plan.low, first_row(self._moment(node)))
+                plan.low = max(plan.low, first_row(moment(node, self._now)))
             case Dated("before", _) | Aged("older_than", _, _):
                 # A millisecond that was full goes on in the next ones; the date itself decides.
-                plan.high = min(plan.high, first_row(self._moment(node) + 1_000_000))
+                plan.high = min(plan.high, first_row(moment(node, self._now) + 1_000_000))
             case Is("unread"):
                 plan.sets.append(UNREAD)
             case Is("starred"):
@@ -192,14 +190,6 @@ class Planner:
             )
         return f"({' or '.join(parts)})" if parts else NEVER
 
-    def _moment(self, node: Dated | Aged) -> int:
-        match node:
-            case Dated(_, day):
-                moment = datetime.combine(day, time(), UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-                return moment.days * _DAY
-            case Aged(_, amount, unit):
-                return self._now - amount * DAYS[unit] * _DAY
-
     def _condition(self, node: Node) -> str:
         match node:
             case Text() | MessageId():
@@ -216,10 +206,10 @@ class Planner:
                 return f"d.size {'>' if side == 'larger' else '<'} {self._name(octets)}"
             case Dated(side, _):
                 comparison = ">=" if side == "after" else "<"
-                return f"d.internal_date {comparison} {self._name(self._moment(node))}"
+                return f"d.internal_date {comparison} {self._name(moment(node, self._now))}"
             case Aged(side, _, _):
                 comparison = "<" if side == "older_than" else ">="
-                return f"d.internal_date {comparison} {self._name(self._moment(node))}"
+                return f"d.internal_date {comparison} {self._name(moment(node, self._now))}"
             case Not(child):
                 return f"not ({self._condition(child)})"
             case And(children):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mail.query.language import BadQuery
 from projections.mailbox.ports import BadPageToken
-from projections.search.query import BadQuery
 
 __all__ = ["BadPageToken", "BadQuery", "Found", "Hit", "SearchReader"]
 

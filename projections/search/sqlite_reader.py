@@ -15,6 +15,8 @@ from typing import cast
 import apsw
 
 from infra.ports import Clock
+from mail.query.language import parse
+from mail.query.tokens import tokens
 from projections.faults import engine_errors
 from projections.mailbox.tables import Value, transaction
 from projections.search.excerpt import excerpt, matcher, wanted
@@ -22,11 +24,9 @@ from projections.search.letters import Letters
 from projections.search.paging import Asked, Place, from_token, to_token
 from projections.search.plan import Plan, Planner, within
 from projections.search.ports import Found, Hit
-from projections.search.query import parse
 from projections.search.sqlite_write import load_mailbox, octets
 from projections.search.state import Mailbox
 from projections.search.tables import connect, first_row, next_first_row, words_of
-from projections.search.tokens import tokens
 from schemas.identity import from_bytes
 
 _COUNTED = 500

@@ -8,8 +8,8 @@ from typing import cast
 import apsw
 import msgspec
 
+from mail.query.document import COLUMNS, Document
 from projections.mailbox.tables import Value
-from projections.search.document import COLUMNS, Document
 from projections.search.fold import Fold
 from projections.search.state import Doc, Facts, Label, Mailbox
 from projections.search.tables import (

@@ -6,16 +6,18 @@ import unicodedata
 
 from schemas import commands as c
 from schemas import mailbox_events as e
+from schemas.labels import ALL, DRAFTS, INBOX, SENT, SPAM
 from schemas.parts import LabelSecret
 from streams.mailbox.clues import Print
 from streams.mailbox.draft import Pen
-from streams.mailbox.labelling import MOST_LABELS
+from streams.mailbox.labelling import MOST_LABELS, conflict
 from streams.mailbox.needs import Prepared, is_identifier
 from streams.mailbox.rows import SYSTEM, Label
 from streams.mailbox.working_set import WorkingSet
 
 LONGEST_NAME = 225
 MOST_FILTERS = 1_000
+MOST_LABELS_OF_FILTER = 100
 
 
 def folded(name: str) -> str:
@@ -87,30 +89,50 @@ def delete_label(ws: WorkingSet, command: c.DeleteLabel, pen: Pen) -> None:
 
 def define_filter(ws: WorkingSet, command: c.DefineFilter, prepared: Prepared, pen: Pen) -> None:
     """Make, change or delete a filter."""
-    filters = ws.filter_table()
-    if command.deleted and command.filter_id not in filters:
-        pen.refuse("unknown-filter")
-    elif not is_identifier(command.filter_id):
-        pen.refuse("invalid-filter")
-    elif any(x not in SYSTEM and x not in ws.label_table() for x in command.labels):
-        pen.refuse("unknown-label")
-    elif command.filter_id not in filters and len(filters) >= MOST_FILTERS:
-        pen.refuse("too-many-filters")
-    else:
-        pen.write(
-            e.FilterDefined(
-                **pen.head(e.FilterDefined),
-                filter_id=command.filter_id,
-                labels=list(command.labels),
-                archive=command.archive,
-                star=command.star,
-                never_spam=command.never_spam,
-                deleted=command.deleted,
-                sealed=b"",
-            ),
-            secret=prepared.secret,
-            key=ws.mailbox_id,
+    if code := _filter_refused(ws, command, prepared):
+        pen.refuse(code)
+        return
+    pen.write(
+        e.FilterDefined(
+            **pen.head(e.FilterDefined),
+            filter_id=command.filter_id,
+            labels=[] if command.deleted else sorted(set(command.labels)),
+            archive=command.archive and not command.deleted,
+            star=command.star and not command.deleted,
+            read=command.read and not command.deleted,
+            never_spam=command.never_spam and not command.deleted,
+            deleted=command.deleted,
+            # Not left to be sealed with the outputs: the state keeps it as the event does.
+            sealed=prepared.sealed,
         )
+    )
+
+
+_NOT_FILTERED_INTO = frozenset({ALL, SENT, DRAFTS})
+
+
+def _filter_refused(ws: WorkingSet, command: c.DefineFilter, prepared: Prepared) -> str:
+    filters, labels = ws.filter_table(), set(command.labels)
+    if command.deleted:
+        return "" if command.filter_id in filters else "unknown-filter"
+    if not is_identifier(command.filter_id):
+        return "invalid-filter"
+    if labels & _NOT_FILTERED_INTO:
+        return "forbidden-label"
+    if any(x not in SYSTEM and x not in ws.label_table() for x in labels):
+        return "unknown-label"
+    if len(labels) > MOST_LABELS_OF_FILTER:
+        return "too-many-labels"
+    against = {INBOX: command.archive, SPAM: command.never_spam}
+    if conflict(labels, {label for label, asked in against.items() if asked}):
+        return "conflicting-labels"
+    if not (labels or command.archive or command.star or command.read or command.never_spam):
+        return "no-action"
+    if prepared.query is None:
+        return "invalid-query"
+    if command.filter_id not in filters and len(filters) >= MOST_FILTERS:
+        return "too-many-filters"
+    return ""
 
 
 def _is_so(row: Label, command: c.RenameLabel, prepared: Prepared) -> bool:

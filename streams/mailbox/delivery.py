@@ -13,6 +13,7 @@ from schemas.labels import ALL, INBOX, SEEN, SPAM, SYSTEM_LABELS
 from schemas.parts import Digest, LabelledBy, Placement, Source, Verdict
 from streams.mailbox.clues import Clues
 from streams.mailbox.draft import Pen
+from streams.mailbox.filters import Outlook, filtered
 from streams.mailbox.labelling import MOST_FLAGS, at_delivery, flags_are_wrong, ordered
 from streams.mailbox.needs import ERASED, Mail, Prepared
 from streams.mailbox.rows import Message, Origin, retry_key
@@ -22,6 +23,8 @@ from streams.stage import Poison
 
 RETRY_WINDOW = 5 * 86_400_000_000
 """How long a sender's retry is recognised, microseconds (RFC 5321 section 4.5.4.1: 4-5 days)."""
+
+_PLAIN = frozenset({INBOX, ALL})
 
 _unpack_origin = msgspec.msgpack.Decoder(Origin).decode
 
@@ -57,17 +60,32 @@ def deliver(ws: WorkingSet, command: c.Deliver, prepared: Prepared, pen: Pen) ->
     open_mailbox(ws, pen)
     # A defect in judging mail never stops mail.
     try:
-        found, labels = _judge(ws, command, mail)
+        found, outlook = _judge(ws, command, prepared, mail, pen.recorded_at)
     except Exception:  # noqa: BLE001
         mail = Mail(msgspec.structs.replace(mail.digest, unreadable=True), Clues(mail.clues.own))
-        found, labels = _fallback(ws, mail), [INBOX, ALL]
-    _write(command, message_id, mail, found, labels, pen)
+        found, outlook = _fallback(ws, mail), Outlook(_PLAIN, _flags(command))
+    _write(command, message_id, mail, found, outlook, pen)
 
 
-def _judge(ws: WorkingSet, command: c.Deliver, mail: Mail) -> tuple[Found, list[str]]:
+def _judge(
+    ws: WorkingSet, command: c.Deliver, prepared: Prepared, mail: Mail, now: int
+) -> tuple[Found, Outlook]:
+    flags = _flags(command)
     if not mail.readable:
-        return _fallback(ws, mail), [INBOX, ALL]
-    return thread_of(ws, mail.clues, command.internal_date), ordered(_labels(ws, command))
+        return _fallback(ws, mail), Outlook(_PLAIN, flags)
+    found = thread_of(ws, mail.clues, command.internal_date)
+    asked = _asked(ws, command)
+    labels = at_delivery(command.source, asked, command.verdict, command.disposition)
+    outlook = Outlook(labels, flags)
+    # What a person imports goes where the person says.
+    if command.source != "import" and ws.filter_table():
+        outlook = filtered(ws, command, prepared, mail, outlook, asked, now)
+    return found, outlook
+
+
+def _flags(command: c.Deliver) -> tuple[str, ...]:
+    flags = dict.fromkeys(f for f in command.flags if not flags_are_wrong([f]))
+    return tuple(flags)[:MOST_FLAGS]
 
 
 def _fallback(ws: WorkingSet, mail: Mail) -> Found:
@@ -84,24 +102,25 @@ def _retried(ws: WorkingSet, command: c.Deliver) -> str | None:
     return row.message_id if near else None
 
 
-def _labels(ws: WorkingSet, command: c.Deliver) -> frozenset[str]:
-    asked = [
+def _asked(ws: WorkingSet, command: c.Deliver) -> list[str]:
+    return [
         label for label in command.labels if label in SYSTEM_LABELS or label in ws.label_table()
     ]
-    return at_delivery(command.source, asked, command.verdict, command.disposition)
 
 
-def _by(command: c.Deliver, labels: list[str]) -> LabelledBy:
+def _by(command: c.Deliver, labels: list[str], filters: list[str]) -> LabelledBy:
     if command.source == "import":
         return "import"
+    if filters:
+        return "filter"
     return "verdict" if SPAM in labels else "delivery"
 
 
 def _write(
-    command: c.Deliver, message_id: str, mail: Mail, found: Found, labels: list[str], pen: Pen
+    command: c.Deliver, message_id: str, mail: Mail, found: Found, outlook: Outlook, pen: Pen
 ) -> None:
     clues, mail_id = mail.clues, command.mail_id
-    flags = list(dict.fromkeys(f for f in command.flags if not flags_are_wrong([f])))[:MOST_FLAGS]
+    labels, flags = ordered(outlook.labels), list(outlook.flags)
     pen.write(
         e.Threaded(
             **pen.head(e.Threaded),
@@ -126,7 +145,9 @@ def _write(
             labels_added=labels,
             flags_added=flags,
             unread_changed=0 if SEEN in flags else 1,
-            by=_by(command, labels),
+            by=_by(command, labels, outlook.filters),
+            filters=outlook.filters,
+            filters_failed=outlook.failed,
         )
     )
     pen.write(

@@ -47,14 +47,18 @@ class Head(TypedDict):
     actor: str
 
 
+def event_identity(command: Command, kind: type[MailboxEvent], ordinal: int = 0) -> str:
+    """Return the event_id of an event that `command` comes to; `ordinal` as in Pen.head."""
+    return identity.event_id(command.command_id + command.mailbox_id, kind.__name__, ordinal)
+
+
 class Pen:
     """Numbers and dates the events of one command."""
 
     def __init__(self, ws: WorkingSet, command: Command, now: int) -> None:
         self._command = command
-        self._cause = command.command_id + command.mailbox_id
-        # Never backwards within a mailbox, whatever the clock does.
-        self._recorded_at = max(ws.recorded_at, now)
+        self.recorded_at = max(ws.recorded_at, now)
+        """Never backwards within a mailbox, whatever the clock does."""
         self.seq = ws.head
         self.decision = Decision()
 
@@ -63,11 +67,11 @@ class Pen:
         self.seq += 1
         command = self._command
         return {
-            "event_id": identity.event_id(self._cause, kind.__name__, ordinal),
+            "event_id": event_identity(command, kind, ordinal),
             "mailbox_id": command.mailbox_id,
             "seq": self.seq,
             "occurred_at": command.occurred_at,
-            "recorded_at": self._recorded_at,
+            "recorded_at": self.recorded_at,
             "caused_by": command.command_id,
             "actor": command.actor,
         }

@@ -14,7 +14,9 @@ from infra.ports import Outcome
 from schemas import mailbox_events as e
 from schemas.labels import SPAM, TRASH
 from streams.mailbox.rows import (
+    Actions,
     Candidate,
+    Filter,
     Label,
     Message,
     Origin,
@@ -228,7 +230,12 @@ def _filter_defined(ws: WorkingSet, event: e.FilterDefined) -> None:
     if event.deleted:
         ws.filter_table().pop(event.filter_id, None)
     else:
-        ws.filter_table()[event.filter_id] = event.seq
+        actions = Actions(
+            list(event.labels), event.archive, event.star, event.read, event.never_spam
+        )
+        ws.filter_table()[event.filter_id] = Filter(
+            event.seq, event.event_id, actions, event.sealed
+        )
     ws.touched.filters.add(event.filter_id)
 
 

@@ -64,6 +64,15 @@ def at_delivery(
     return (wanted or frozenset({INBOX})) | {ALL}
 
 
+def rescuable(verdict: Verdict, disposition: Policy) -> bool:
+    """Whether a person's word can keep a mail out of SPAM that goes there at delivery.
+
+    It outweighs the score. Phishing, and what the domain of From asks for mail that it has not sent
+    (RFC 9989), are about who wrote the mail, and the query of a filter can prove nothing of that.
+    """
+    return verdict != "phishing" and disposition not in ("quarantine", "reject")
+
+
 @dataclass(frozen=True, slots=True)
 class FlagChange:
     """Effective changes of flags, in a fixed order."""

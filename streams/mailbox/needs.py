@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from mail.query.document import Document
+from mail.query.tree import Node
 from schemas import commands as c
 from schemas import mailbox_events as e
 from schemas.labels import SYSTEM_LABELS
@@ -41,6 +43,10 @@ class Prepared:
     `mails` by mail_id (Deliver, Restore). `secret` is the opened field of a label's or filter's
     command, `name` the fingerprint of a label's folded name. `missing` says why a mail is not here.
     `message_id` is the message that a Deliver makes.
+
+    DefineFilter: `query` is the tree of its query, None when it has a mistake, and `sealed` the
+    secret as its event holds it. Deliver, where there are filters: `queries` has their trees by
+    the event_id that made them, and `document` what they look at, None when it can't be read.
     """
 
     mails: Mapping[str, Mail] = field(default_factory=dict[str, Mail])
@@ -48,6 +54,10 @@ class Prepared:
     name: bytes = b""
     missing: str = ""
     message_id: str = ""
+    query: Node | None = None
+    sealed: bytes = b""
+    queries: Mapping[str, Node] = field(default_factory=dict[str, Node])
+    document: Document | None = None
 
 
 NOTHING = Prepared()
@@ -83,8 +93,10 @@ def needs(batch: Iterable[tuple[c.Command, Prepared]]) -> Needs:
                 if isinstance(command, c.MoveToThread):
                     found.moved.update(known)
                     found.thread_ids.add(command.thread_id)
-            case c.DefineLabel() | c.RenameLabel() | c.DeleteLabel() | c.DefineFilter():
+            case c.DefineLabel() | c.RenameLabel() | c.DeleteLabel():
                 found.labels = True
+            case c.DefineFilter():
+                found.labels = found.filters = True
             case _:
                 pass
     found.thread_ids = {t for t in found.thread_ids if is_identifier(t)}
@@ -95,6 +107,7 @@ def _deliver(found: Needs, command: c.Deliver, prepared: Prepared) -> None:
     found.messages.add(prepared.message_id)
     found.retries.add(retry_key(command.raw_hmac, command.reverse_path_hmac))
     found.labels = found.labels or any(label not in SYSTEM_LABELS for label in command.labels)
+    found.filters = found.filters or command.source != "import"
     mail = prepared.mails.get(command.mail_id)
     if mail is None:
         return
@@ -127,8 +140,10 @@ def needs_of_events(events: Iterable[e.MailboxEvent]) -> Needs:
                 found.thread_ids.add(event.thread_id)
             case e.Labelled() | e.Restored() | e.Expunged() | e.Erased() | e.Taught():
                 found.messages.add(event.message_id)
-            case e.LabelDefined() | e.LabelRenamed() | e.LabelDeleted() | e.FilterDefined():
+            case e.LabelDefined() | e.LabelRenamed() | e.LabelDeleted():
                 found.labels = True
+            case e.FilterDefined():
+                found.filters = True
             case _:
                 pass
     return found

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from infra.ports import Content, ContentStore, KeyStore
+from infra.ports import Content, ContentStore, EngineDown, KeyStore, PartMissing, Random
+from mail.query.document import Document, Letter, document_of
+from mail.query.language import BadQuery, parse
+from mail.query.match import reads_content, reads_lists
+from mail.query.tree import Node
+from mail.segments import SkeletonError
 from schemas import commands as c
 from schemas import identity
+from schemas import mailbox_events as e
 from schemas.codec import CodecError
-from schemas.parts import Digest, FilterSecret, LabelSecret
-from schemas.seal import SealError, unseal
+from schemas.content import open_received
+from schemas.events import Received
+from schemas.parts import Digest, FilterSecret, LabelSecret, ReceivedSecret
+from schemas.seal import SealError, seal, unseal
 from streams.mailbox.clues import Print, bare_clues, clues_of
 from streams.mailbox.definitions import name_print
+from streams.mailbox.draft import event_identity
 from streams.mailbox.needs import ERASED, NOTHING, Mail, Prepared
 
 S = TypeVar("S", LabelSecret, FilterSecret)
@@ -29,6 +38,31 @@ class _Opened:
     missing: str = ""
 
 
+def query_of(text: str) -> Node | None:
+    """Return the tree of a filter's query, None when it has a mistake."""
+    try:
+        return parse(text)
+    except BadQuery:
+        return None
+
+
+class Asks(NamedTuple):
+    """What the filters of a mailbox look at beyond a digest that is whole."""
+
+    content: bool
+    lists: bool
+
+    @classmethod
+    def of(cls, queries: Iterable[Node]) -> Asks:
+        """Return what any of `queries` looks at."""
+        trees = list(queries)
+        return cls(any(map(reads_content, trees)), any(map(reads_lists, trees)))
+
+
+Original = Callable[[ReceivedSecret], bytes]
+"""The message as it came, of what its Received seals; raises PartMissing, SkeletonError."""
+
+
 class Desk:
     """Prepares the commands of one batch; each mail is opened once, however many mailboxes get it.
 
@@ -40,10 +74,17 @@ class Desk:
         content: ContentStore,
         keys: KeyStore,
         prints: Print,
+        join_original: Original,
+        random: Random,
     ) -> None:
         self._content = content
         self._keys = keys
         self._prints = prints
+        self._original = join_original
+        self._random = random
+        self._contents: dict[str, Content] = {}
+        self._mail_keys: dict[str, bytes] = {}
+        self._documents: dict[tuple[str, bool], Document | None] = {}
         self._opened: dict[str, _Opened] = {}
         self._mailbox_keys: dict[str, bytes] = {}
 
@@ -60,6 +101,8 @@ class Desk:
                 self._opened[mail_id] = _Opened(missing=ERASED)
             else:
                 self._opened[mail_id] = self._open(mail_id, contents, keys)
+        self._contents.update(contents)
+        self._mail_keys.update({m: keys[m] for m in new if m in keys})
         self._mailbox_keys.update({m: keys[m] for m in mailbox_ids if m in keys})
 
     def mail(self, mailbox_id: str, mail_id: str) -> tuple[Mail | None, str]:
@@ -75,6 +118,37 @@ class Desk:
             clues = bare_clues(self._prints, mailbox_id, mail_id)
             return Mail(digest, clues, readable=False), ""
         return Mail(opened.digest, clues), ""
+
+    def document(self, mail_id: str, asked: Asks) -> Document | None:
+        """Return what filters look at in a mail, None when a defect is in the way.
+
+        Its content is read when a filter asks for what the digest does not hold; where it is not
+        to be had the digest alone is looked at, as a search does. Raises EngineDown.
+        """
+        digest = self._opened[mail_id].digest
+        if digest is None:
+            return None
+        whole = asked.content or (asked.lists and digest.truncated)
+        if (mail_id, whole) not in self._documents:
+            # A defect in reading mail never stops mail.
+            try:
+                letter = self._letter(mail_id) if whole else None
+                found = document_of(digest, letter)
+            except EngineDown:
+                raise
+            except Exception:  # noqa: BLE001
+                found = None
+            self._documents[mail_id, whole] = found
+        return self._documents[mail_id, whole]
+
+    def _letter(self, mail_id: str) -> Letter | None:
+        try:
+            received = self._contents[mail_id].received.decode()
+            if not isinstance(received, Received):
+                return None
+            return Letter.of(self._original(open_received(received, self._mail_keys[mail_id])))
+        except (SealError, CodecError, PartMissing, SkeletonError):
+            return None
 
     def prepare(self, command: c.Command) -> Prepared:
         """Return what a command needs from outside, as far as it is known before its mailbox."""
@@ -93,12 +167,18 @@ class Desk:
                 name = name_print(self._prints, command.mailbox_id, secret.name)
                 return Prepared(secret=secret, name=name)
             case c.DefineFilter():
-                if command.deleted and not command.sealed:
+                if command.deleted:
                     return NOTHING
                 secret = self._secret(FilterSecret, command, command.sealed)
                 if isinstance(secret, str):
                     return Prepared(missing=secret)
-                return Prepared(secret=secret)
+                # `_secret` has found it.
+                key = self._mailbox_keys[command.mailbox_id]
+                event_id = event_identity(command, e.FilterDefined)
+                return Prepared(
+                    query=query_of(secret.query),
+                    sealed=seal(secret, key, event_id, self._random),
+                )
             case _:
                 return NOTHING
 

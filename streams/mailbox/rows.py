@@ -28,6 +28,28 @@ class Label(Struct, gc=False):
     color: str
 
 
+class Actions(Struct, array_like=True, gc=False):
+    """What a filter does to the mail that it matches."""
+
+    labels: list[str]
+    archive: bool
+    star: bool
+    read: bool
+    never_spam: bool
+
+
+class Filter(Struct, gc=False):
+    """A filter as its last event, `event_id`, made it; for that event its query is sealed.
+
+    A label that was made after `seq` is not the one that it names.
+    """
+
+    seq: int
+    event_id: str
+    actions: Actions
+    sealed: bytes
+
+
 class Message(Struct, kw_only=True):
     """A message of the mailbox. `changed` is the seq of its last event.
 

@@ -12,8 +12,10 @@ from msgspec import Struct
 from infra.ports import EngineDown, Outcome, Refusal
 from schemas.identity import from_bytes, to_bytes
 from streams.mailbox.rows import (
+    Actions,
     Candidate,
     Candidates,
+    Filter,
     Label,
     Message,
     Reference,
@@ -37,7 +39,8 @@ create table if not exists box_label(
   box integer, label_id blob, made integer not null, name blob not null, color text not null,
   primary key(box, label_id)) without rowid;
 create table if not exists box_filter(
-  box integer, filter_id blob, seq integer not null, primary key(box, filter_id)) without rowid;
+  box integer, filter_id blob, seq integer not null, event_id blob not null,
+  actions blob not null, sealed blob not null, primary key(box, filter_id)) without rowid;
 create table if not exists box_message(
   box integer, n integer, message_id blob not null, mail_id blob not null, thread integer not null,
   state integer not null, changed integer not null, hash integer, subject integer,
@@ -81,6 +84,7 @@ class _Marks(Struct, array_like=True, gc=False):
 
 
 _pack = msgspec.msgpack.Encoder().encode
+_unpack_actions = msgspec.msgpack.Decoder(Actions).decode
 _unpack_marks = msgspec.msgpack.Decoder(_Marks).decode
 _unpack_refusals = msgspec.msgpack.Decoder(list[tuple[str, str]]).decode
 
@@ -133,8 +137,8 @@ class SqliteMailboxState:
         ws.retries = dict.fromkeys(needs.retries)
         ws.outcomes = dict.fromkeys(needs.commands)
         ws.candidates = {subject: {} for subject in needs.subjects}
-        if needs.labels:
-            ws.labels, ws.filters = {}, {}
+        ws.labels = {} if needs.labels else None
+        ws.filters = {} if needs.filters else None
         if ws.key is not None:
             self._load(ws, ws.key, needs)
         return ws
@@ -159,8 +163,10 @@ class SqliteMailboxState:
         ):
             ws.references[h] = Reference(thread, bool(moved))
         self._load_candidates(ws, key, needs)
-        if needs.labels:
-            self._load_tables(ws, key)
+        if needs.filters:
+            ws.filters = self._filters(key)
+        if needs.labels or ws.filters:
+            ws.labels = self._labels(key)
         self._load_threads(ws, key, needs)
 
     def _load_candidates(self, ws: WorkingSet, key: int, needs: Needs) -> None:
@@ -175,16 +181,21 @@ class SqliteMailboxState:
         for subject, n, thread, dated, participants in rows:
             ws.candidates.setdefault(subject, {})[n] = Candidate(thread, dated, participants)
 
-    def _load_tables(self, ws: WorkingSet, key: int) -> None:
-        labels, filters = ws.label_table(), ws.filter_table()
-        for label_id, made, name, color in self._rows(
-            "select label_id, made, name, color from box_label where box = ?", (key,)
-        ):
-            labels[from_bytes(label_id)] = Label(made, name, color)
-        for filter_id, seq in self._rows(
-            "select filter_id, seq from box_filter where box = ?", (key,)
-        ):
-            filters[from_bytes(filter_id)] = seq
+    def _labels(self, key: int) -> dict[str, Label]:
+        rows = self._rows("select label_id, made, name, color from box_label where box = ?", (key,))
+        return {from_bytes(label_id): Label(*columns) for label_id, *columns in rows}
+
+    def _filters(self, key: int) -> dict[str, Filter]:
+        rows = self._rows(
+            "select filter_id, seq, event_id, actions, sealed from box_filter where box = ?",
+            (key,),
+        )
+        return {
+            from_bytes(filter_id): Filter(
+                seq, from_bytes(event_id), _unpack_actions(actions), sealed
+            )
+            for filter_id, seq, event_id, actions, sealed in rows
+        }
 
     def _load_threads(self, ws: WorkingSet, key: int, needs: Needs) -> None:
         columns = "select n, thread_id, merged_into from box_thread"
@@ -300,8 +311,12 @@ class SqliteMailboxState:
             [(key, to_bytes(i)) for i in ws.touched.filters if i not in filters],
         )
         self._run(
-            "insert or replace into box_filter values(?,?,?)",
-            [(key, to_bytes(i), filters[i]) for i in ws.touched.filters if i in filters],
+            "insert or replace into box_filter values(?,?,?,?,?,?)",
+            [
+                (key, to_bytes(i), f.seq, to_bytes(f.event_id), _pack(f.actions), f.sealed)
+                for i in ws.touched.filters
+                if (f := filters.get(i)) is not None
+            ],
         )
 
     def _rows(self, sql: str, bindings: Row) -> list[Row]:

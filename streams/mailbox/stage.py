@@ -10,23 +10,30 @@ from typing import cast
 
 import msgspec
 
-from infra.ports import Clock, ContentStore, KeyStore, Output, Random, Record
+from infra.ports import Clock, ContentStore, KeyStore, Output, PartStore, Random, Record
+from mail.query.tree import Node
+from mail.segments import join
 from schemas import commands as c
 from schemas import mailbox_events as e
 from schemas.codec import CodecError
+from schemas.content import original
 from schemas.fingerprint import Fingerprint
-from schemas.seal import seal
+from schemas.parts import FilterSecret
+from schemas.seal import SealError, seal, unseal
 from schemas.topics import MAILBOX_COMMANDS, MAILBOX_EVENTS
 from streams.mailbox.decide import judge
-from streams.mailbox.draft import Draft
+from streams.mailbox.draft import Draft, event_identity
 from streams.mailbox.evolve import evolve
-from streams.mailbox.needs import Mail, is_identifier, needs, needs_of_events
-from streams.mailbox.preparation import Desk
+from streams.mailbox.needs import Mail, Prepared, is_identifier, needs, needs_of_events
+from streams.mailbox.preparation import Asks, Desk, Original, query_of
 from streams.mailbox.state import MailboxState
 from streams.mailbox.working_set import WorkingSet
 from streams.stage import Poison
 
 NAME = "mailbox"
+
+QUERIES_KEPT = 8192
+"""Queries of filters that the stage keeps in memory."""
 
 PRINTS_KEPT = 8192
 """Fingerprints that the stage keeps in memory."""
@@ -52,6 +59,7 @@ class MailboxStage:
         self,
         state: MailboxState,
         content: ContentStore,
+        parts: PartStore,
         keys: KeyStore,
         fingerprint: Fingerprint,
         clock: Clock,
@@ -62,6 +70,8 @@ class MailboxStage:
         self._keys = keys
         # People and references come again and again.
         self._print = lru_cache(PRINTS_KEPT)(fingerprint.in_mailbox)
+        self._original: Original = lambda secret: original(secret, parts.get, fingerprint, join)
+        self._query = lru_cache(QUERIES_KEPT)(self._opened_query)
         self._clock = clock
         self._random = random
 
@@ -75,7 +85,12 @@ class MailboxStage:
             prepared = [(command, desk.prepare(command)) for command in wishes]
             ws = self._state.load(mailbox_id, needs(prepared))
             restored = self._restored(ws, wishes, desk)
+            queries = self._queries(ws, prepared)
+            asked = Asks.of(queries.values()) if queries else None
             for command, ready in prepared:
+                if asked and isinstance(command, c.Deliver) and command.mail_id in ready.mails:
+                    document = desk.document(command.mail_id, asked)
+                    ready = replace(ready, queries=queries, document=document)
                 if isinstance(command, c.Restore):
                     ready = replace(ready, mails=restored)
                 plan.drafts.extend(judge(ws, command, ready, plan.now))
@@ -119,7 +134,36 @@ class MailboxStage:
         self._state.save(sets, self._clock())
 
     def _desk(self) -> Desk:
-        return Desk(self._content, self._keys, self._print)
+        return Desk(self._content, self._keys, self._print, self._original, self._random)
+
+    def _queries(
+        self, ws: WorkingSet, batch: Sequence[tuple[c.Command, Prepared]]
+    ) -> dict[str, Node]:
+        """Return the queries of a mailbox's filters, by the event that defined them.
+
+        Those that the batch defines itself are among them. One that can't be opened is missing.
+        """
+        found = {
+            event_identity(command, e.FilterDefined): ready.query
+            for command, ready in batch
+            if ready.query is not None
+        }
+        for row in (ws.filters or {}).values():
+            query = self._query(ws.mailbox_id, row.event_id, row.sealed)
+            if query is not None:
+                found[row.event_id] = query
+        return found
+
+    def _opened_query(self, mailbox_id: str, event_id: str, sealed: bytes) -> Node | None:
+        """Open the query of a filter. Raises EngineDown."""
+        key = self._keys.get([mailbox_id]).get(mailbox_id)
+        if key is None:
+            # The account is being removed.
+            return None
+        try:
+            return query_of(unseal(FilterSecret, sealed, key, event_id).query)
+        except SealError:
+            return None
 
     def _restored(self, ws: WorkingSet, wishes: Sequence[c.Command], desk: Desk) -> dict[str, Mail]:
         """Return the mails that a batch may bring back, those that it delivers itself included."""

@@ -16,6 +16,7 @@ from streams.mailbox.rows import (
     SYSTEM,
     Candidate,
     Candidates,
+    Filter,
     Label,
     Message,
     Reference,
@@ -31,8 +32,9 @@ _ORDER = {label: i for i, label in enumerate(SYSTEM_LABELS)}
 
 @dataclass(slots=True)
 class Needs:
-    """What must be loaded: keys of rows, and whether the tables of labels and filters.
+    """What must be loaded: keys of rows, and whether the tables of labels and of filters.
 
+    With filters come the labels that they name, so that table too, unless there are none.
     `moved` are messages whose subject's candidates are needed with them.
     """
 
@@ -44,6 +46,7 @@ class Needs:
     retries: set[bytes] = field(default_factory=set[bytes])
     thread_ids: set[str] = field(default_factory=set[str])
     labels: bool = False
+    filters: bool = False
 
 
 class _Absent(dict[K, V | None]):
@@ -90,7 +93,7 @@ class WorkingSet:
     )
     retries: dict[bytes, Retry | None] = field(default_factory=dict[bytes, Retry | None])
     labels: dict[str, Label] | None = None
-    filters: dict[str, int] | None = None
+    filters: dict[str, Filter] | None = None
     outcomes: dict[str, Outcome | None] = field(default_factory=dict[str, Outcome | None])
     touched: Touched = field(default_factory=Touched)
 
@@ -126,7 +129,7 @@ class WorkingSet:
             raise KeyError("labels")
         return self.labels
 
-    def filter_table(self) -> dict[str, int]:
+    def filter_table(self) -> dict[str, Filter]:
         """Return the filters. Raises KeyError when they were not loaded."""
         if self.filters is None:
             raise KeyError("filters")

@@ -1,16 +1,15 @@
-"""Conversations and contacts over the fake mailboxes, simple enough to be looked through."""
+"""Conversations, contacts and search over the fake mailboxes, simple enough to look through."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from mail.query.language import parse
 from projections.contacts.ports import ContactRow
 from projections.mailbox.ports import BadPageToken, MessageRow
+from projections.search.ports import Found, Hit
 from projections.threads.ports import Conversation, ThreadPage, ThreadRow
-
-if TYPE_CHECKING:
-    from tests.api.fakes import FakeMailboxes
+from tests.api.fake_mailboxes import FakeMailboxes
 
 
 def _row(messages: Sequence[MessageRow]) -> ThreadRow:
@@ -96,3 +95,41 @@ class FakeContacts:
                 if p.address.startswith(query) or p.name.casefold().startswith(query):
                     found[p.address] = ContactRow(p.address, p.name, 1, row.internal_date)
         return list(found.values())[:limit], self._boxes.head(mailbox_id)
+
+
+class FakeSearch:
+    """Finds a message by words of its subject; labels and pages as the mailbox lists them."""
+
+    def __init__(self, boxes: FakeMailboxes) -> None:
+        self._boxes = boxes
+        self.behind = 0
+        """Events that the index has yet to see."""
+
+    def head(self, mailbox_id: str) -> int:
+        return self._boxes.head(mailbox_id) - self.behind
+
+    def search(
+        self,
+        mailbox_id: str,
+        query: str,
+        *,
+        labels: Sequence[str] = (),
+        include_spam: bool = False,
+        limit: int = 50,
+        page_token: str | None = None,
+        excerpts: bool = True,
+    ) -> tuple[Found, int]:
+        parse(query)
+        page, _ = self._boxes.list(
+            mailbox_id,
+            labels=labels,
+            include_spam=include_spam,
+            limit=limit,
+            page_token=page_token,
+        )
+        hits = [
+            Hit(m.message_id, ("the ", query, " of it") if query in m.snippet else ())
+            for m in page.messages
+            if query in m.subject
+        ]
+        return Found(tuple(hits), page.next_token, len(hits)), self.head(mailbox_id)

@@ -1,11 +1,9 @@
-"""A house in memory: ports for the API, and a mailbox stage of a few lines behind them."""
+"""A house in memory: the API over fakes."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import httpx
@@ -15,40 +13,21 @@ from api.services import ApiSettings, Services
 from infra.ports import (
     Account,
     Content,
-    EngineDown,
-    Grant,
-    Listener,
-    Outcome,
     Output,
-    PartMissing,
-    Position,
-    Reader,
-    Record,
-    Refusal,
 )
 from mail.segments import split
 from projections.mailbox.ports import (
-    BadPageToken,
-    FeedEntry,
-    LabelRow,
-    MailboxRow,
     MessageRow,
-    Page,
 )
-from projections.search.ports import Found, Hit
-from projections.search.query import parse
-from schemas import commands as c
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.events import Authenticated, Received, Scored
 from schemas.identity import derived, message_id
-from schemas.labels import SYSTEM_LABELS
 from schemas.parts import (
     Arc,
     AuthenticatedSecret,
     Dkim,
     Dmarc,
     IpRev,
-    LabelSecret,
     Mailbox,
     PartSummary,
     ReceivedSecret,
@@ -56,9 +35,11 @@ from schemas.parts import (
     Spf,
     Words,
 )
-from schemas.seal import seal, unseal
+from schemas.seal import seal
 from schemas.topics import MAIL_AUTHENTICATED, MAIL_RECEIVED, MAIL_SCORED
-from tests.api.fake_views import FakeContacts, FakeThreads
+from tests.api.fake_engines import STAGE, VIEW, FakeDirectory, FakeLog, FakeStore, FakeWake
+from tests.api.fake_mailboxes import FakeMailboxes
+from tests.api.fake_views import FakeContacts, FakeSearch, FakeThreads
 from tests.fakes import (
     FINGERPRINT,
     FakeBacklogs,
@@ -66,389 +47,14 @@ from tests.fakes import (
     FakeKeys,
     FakeLag,
     FakeLimits,
+    FakeParts,
     FakeRandom,
 )
 
 DAY = 86_400_000_000
-STAGE, VIEW = "stage", "view"
 
 
-class FakeWake:
-    """Channels of this process, with real descriptors."""
-
-    def __init__(self) -> None:
-        self.listening: dict[str, list[FakeListener]] = {}
-
-    def notify(self, channel: str) -> None:
-        for listener in self.listening.get(channel, []):
-            listener.tell()
-
-    def listen(self, channel: str) -> Listener:
-        listener = FakeListener(self, channel)
-        self.listening.setdefault(channel, []).append(listener)
-        return listener
-
-
-class FakeListener:
-    def __init__(self, wake: FakeWake, channel: str) -> None:
-        self._wake, self._channel = wake, channel
-        self._in, self._out = socket.socketpair()
-        self._out.setblocking(False)
-
-    def tell(self) -> None:
-        self._in.send(b"!")
-
-    def fileno(self) -> int:
-        return self._out.fileno()
-
-    def drain(self) -> None:
-        try:
-            while self._out.recv(4096):
-                pass
-        except BlockingIOError:
-            return
-
-    def wait(self, timeout: float) -> bool:
-        raise AssertionError("the API never blocks on a listener")
-
-    def close(self) -> None:
-        self._wake.listening[self._channel].remove(self)
-        self._in.close()
-        self._out.close()
-
-
-class FakeDirectory:
-    """Accounts with the password "secret"; tokens that are told in clear."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.accounts_by_address: dict[str, Account] = {}
-        self.grants: dict[str, Grant] = {}
-        self.down = False
-
-    def add(self, address: str) -> Account:
-        account = Account(address, derived("mailbox", address), self._clock(), 1000)
-        self.accounts_by_address[address] = account
-        return account
-
-    def hosts(self, domain: str) -> bool:
-        if self.down:
-            raise EngineDown("directory")
-        return domain == "example.test"
-
-    def resolve(self, address: str) -> None:
-        return None
-
-    def accounts(self) -> Sequence[Account]:
-        return list(self.accounts_by_address.values())
-
-    def account(self, address: str) -> Account | None:
-        return self.accounts_by_address.get(address)
-
-    def account_of(self, mailbox_id: str) -> Account | None:
-        return next((a for a in self.accounts() if a.mailbox_id == mailbox_id), None)
-
-    def login(self, address: str, password: str) -> Account | None:
-        return self.account(address) if password == "secret" else None
-
-    def grant(self, token: str, now: int) -> Grant | None:
-        if self.down:
-            raise EngineDown("directory")
-        grant = self.grants.get(token)
-        return grant if grant is not None and now < grant.expires_at else None
-
-    def create_token(
-        self, address: str, scope: Literal["read", "write"], expires_at: int, now: int
-    ) -> str:
-        token = f"token-{len(self.grants)}"
-        self.grants[token] = Grant(self.accounts_by_address[address], scope, expires_at)
-        return token
-
-
-class FakeMailboxes:
-    """The mailbox stage and its projection in one, simple enough to be looked through."""
-
-    def __init__(self, clock: FakeClock, keys: FakeKeys) -> None:
-        self._clock, self._keys = clock, keys
-        self.feed: dict[str, list[FeedEntry]] = {}
-        self.visible: dict[str, dict[str, MessageRow]] = {}
-        self.expunged: dict[str, dict[str, MessageRow]] = {}
-        self.user_labels: dict[str, dict[str, LabelRow]] = {}
-        self.outcomes: dict[tuple[str, str], Outcome] = {}
-
-    # -- the stage
-
-    def write(self, mailbox_id: str, type: str, row: MessageRow | None, **detail: object) -> int:
-        feed = self.feed.setdefault(mailbox_id, [])
-        now, seq = self._clock(), len(feed) + 1
-        where = {} if row is None else {"message_id": row.message_id, "mail_id": row.mail_id}
-        feed.append(
-            FeedEntry(
-                seq, type, now, now, derived("event", mailbox_id, str(seq)), **where, detail=detail
-            )
-        )
-        return seq
-
-    def show(self, mailbox_id: str, row: MessageRow, type: str, **detail: object) -> None:
-        seq = self.write(mailbox_id, type, row, **detail)
-        self.visible.setdefault(mailbox_id, {})[row.message_id] = replace(row, seq=seq)
-
-    def judge(self, command: c.Command) -> None:
-        box = command.mailbox_id
-        if (box, command.command_id) in self.outcomes:
-            return
-        refusals: list[Refusal] = []
-        match command:
-            case c.DefineLabel() | c.RenameLabel():
-                key = self._keys.keys[box]
-                name = unseal(LabelSecret, command.sealed, key, command.command_id).name
-                row = LabelRow(command.label_id, name, command.color, False, 0, 0, 1, 1)
-                self.user_labels.setdefault(box, {})[command.label_id] = row
-                defined = isinstance(command, c.DefineLabel)
-                self.write(box, "LabelDefined" if defined else "LabelRenamed", None)
-            case c.DeleteLabel():
-                del self.user_labels[box][command.label_id]
-                self.write(box, "LabelDeleted", None, label_id=command.label_id)
-            case c.ChangeLabels() | c.Expunge() | c.Erase() | c.Restore():
-                for m in command.message_ids:
-                    code = self._judge(box, m, command)
-                    refusals += [Refusal(m, code)] if code else []
-            case c.MoveToThread():
-                for m in command.message_ids:
-                    refusals += self._move(box, m, command)
-            case _:
-                raise AssertionError(command)
-        self.outcomes[box, command.command_id] = Outcome(self.head(box), tuple(refusals))
-
-    def _move(self, box: str, m: str, command: c.MoveToThread) -> list[Refusal]:
-        row = self.visible.get(box, {}).get(m)
-        if row is None:
-            return [Refusal(m, "unknown-message")]
-        known = {"", *(r.thread_id for r in self.visible[box].values())}
-        if command.thread_id not in known:
-            return [Refusal("", "unknown-thread")]
-        target = command.thread_id or derived("thread", command.command_id)
-        self.show(box, replace(row, thread_id=target), "MovedToThread")
-        return []
-
-    def _judge(self, box: str, m: str, command: c.Command) -> str:
-        visible, expunged = self.visible.setdefault(box, {}), self.expunged.setdefault(box, {})
-        row = visible.get(m) or expunged.get(m)
-        if row is None or (m in expunged and not isinstance(command, c.Restore | c.Erase)):
-            return "unknown-message"
-        if command.if_seq is not None and row.seq > command.if_seq:
-            return "changed"
-        match command:
-            case c.ChangeLabels():
-                labels = (set(row.labels) | set(command.add_labels)) - set(command.remove_labels)
-                flags = (set(row.flags) | set(command.add_flags)) - set(command.remove_flags)
-                new = replace(
-                    row,
-                    labels=tuple(sorted(labels)),
-                    flags=tuple(sorted(flags)),
-                    is_read="seen" in flags,
-                    is_starred="flagged" in flags,
-                )
-                if new != row:
-                    self.show(
-                        box,
-                        new,
-                        "Labelled",
-                        labels_added=list(command.add_labels),
-                        labels_removed=dict.fromkeys(command.remove_labels, 7),
-                        flags_added=list(command.add_flags),
-                    )
-            case c.Expunge():
-                until = command.occurred_at + command.window * 1_000_000
-                self.write(box, "Expunged", row, restorable_until=until)
-                expunged[m] = visible.pop(m)
-            case c.Restore() if m in expunged:
-                self.show(box, expunged.pop(m), "Restored")
-            case c.Erase():
-                visible.pop(m, None)
-                expunged.pop(m, None)
-                self.feed[box] = [
-                    FeedEntry(e.seq, e.type) if e.message_id == m else e for e in self.feed[box]
-                ]
-                self.write(box, "Erased", row, by="user")
-            case _:
-                pass
-        return ""
-
-    def outcome(self, mailbox_id: str, command_id: str) -> Outcome | None:
-        return self.outcomes.get((mailbox_id, command_id))
-
-    # -- the projection
-
-    def head(self, mailbox_id: str) -> int:
-        return len(self.feed.get(mailbox_id, []))
-
-    def counts(self, mailbox_id: str) -> MailboxRow:
-        rows = self.visible.get(mailbox_id, {}).values()
-        unread = sum(not r.is_read for r in rows)
-        size = sum(r.size for r in rows)
-        return MailboxRow(mailbox_id, self.head(mailbox_id), len(rows), unread, size)
-
-    def list(
-        self,
-        mailbox_id: str,
-        *,
-        labels: Sequence[str] = (),
-        include_spam: bool = False,
-        limit: int = 50,
-        page_token: str | None = None,
-        at: int | None = None,
-    ) -> tuple[Page, int]:
-        rows = sorted(
-            (
-                r
-                for r in self.visible.get(mailbox_id, {}).values()
-                if set(labels) <= set(r.labels)
-                and (include_spam or not {"SPAM", "TRASH"} & (set(r.labels) - set(labels)))
-                and (at is None or r.received_at <= at)
-            ),
-            key=lambda r: (-r.internal_date, r.message_id),
-        )
-        begin = 0
-        if page_token is not None:
-            if not page_token.isdigit():
-                raise BadPageToken(page_token)
-            begin = int(page_token)
-        more = str(begin + limit) if len(rows) > begin + limit else None
-        return Page(tuple(rows[begin : begin + limit]), more, len(rows)), self.head(mailbox_id)
-
-    def get(self, mailbox_id: str, message_id: str) -> tuple[MessageRow | None, int]:
-        return self.visible.get(mailbox_id, {}).get(message_id), self.head(mailbox_id)
-
-    def owner(self, message_id: str) -> str | None:
-        for boxes in (self.visible, self.expunged):
-            for mailbox_id, rows in boxes.items():
-                if message_id in rows:
-                    return mailbox_id
-        return None
-
-    def labels(self, mailbox_id: str) -> tuple[Sequence[LabelRow], int]:
-        rows = self.visible.get(mailbox_id, {}).values()
-        system = [
-            LabelRow(
-                x,
-                x,
-                "",
-                True,
-                sum(x in r.labels for r in rows),
-                sum(x in r.labels and not r.is_read for r in rows),
-                1,
-                1,
-            )
-            for x in SYSTEM_LABELS
-        ]
-        users = sorted(self.user_labels.get(mailbox_id, {}).values(), key=lambda r: r.name)
-        return [*system, *users], self.head(mailbox_id)
-
-    def history(
-        self, mailbox_id: str, since: int, limit: int = 500
-    ) -> tuple[Sequence[FeedEntry], int]:
-        feed = self.feed.get(mailbox_id, [])
-        return [e for e in feed if e.seq > since][:limit], self.head(mailbox_id)
-
-    def message_history(self, message_id: str) -> Sequence[FeedEntry]:
-        return [e for feed in self.feed.values() for e in feed if e.message_id == message_id]
-
-    def vanished(self, mailbox_id: str, label: str, since: int) -> tuple[Sequence[int], int]:
-        return [], self.head(mailbox_id)
-
-
-class FakeLog:
-    """Takes commands and has the stage judge them at once, unless it is held back."""
-
-    def __init__(self, boxes: FakeMailboxes, wake: FakeWake, clock: FakeClock) -> None:
-        self._boxes, self._wake, self._clock = boxes, wake, clock
-        self.appended: list[Output] = []
-        self.records: dict[tuple[str, str], list[Record]] = {}
-        self.held: list[c.Command] | None = None
-        self.down = False
-
-    def append(self, outputs: Sequence[Output]) -> None:
-        if self.down:
-            raise EngineDown("log")
-        for output in outputs:
-            self.appended.append(output)
-            command = decode(output.type, output.value)
-            assert isinstance(command, c.Command)
-            if self.held is not None:
-                self.held.append(command)
-            else:
-                self._boxes.judge(command)
-                self._wake.notify(STAGE)
-
-    def release(self) -> None:
-        held, self.held = self.held or [], None
-        for command in held:
-            self._boxes.judge(command)
-        self._wake.notify(VIEW)
-
-    def keep(self, output: Output) -> None:
-        at = self.records.setdefault((output.topic, output.key), [])
-        at.append(
-            Record(
-                output.topic,
-                0,
-                len(at),
-                output.key,
-                output.type,
-                output.event_id,
-                self._clock(),
-                output.value,
-            )
-        )
-
-    def find(self, topic: str, key: str) -> Sequence[Record]:
-        return self.records.get((topic, key), [])
-
-    def end(self, topic: str) -> Position:
-        if self.down:
-            raise EngineDown("log")
-        return {}
-
-    def begin(self, topic: str) -> Position:
-        return {}
-
-    def position_at(self, topic: str, time: int) -> Position:
-        return {}
-
-    def committed(self, group: str, topic: str) -> Position:
-        return {}
-
-    def reader(self, topic: str, position: Position) -> Reader:
-        raise AssertionError("the API reads no topic from end to end")
-
-
-class FakeStore:
-    """Content of mails."""
-
-    def __init__(self) -> None:
-        self.contents: dict[str, Content] = {}
-
-    def put(self, contents: Mapping[str, Content]) -> Mapping[str, Content]:
-        return {k: self.contents.setdefault(k, v) for k, v in contents.items()}
-
-    def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
-        return {i: self.contents[i] for i in mail_ids if i in self.contents}
-
-
-class FakeParts:
-    """Large parts by name."""
-
-    def __init__(self) -> None:
-        self.parts: dict[bytes, bytes] = {}
-
-    def put(self, mail_id: str, parts: Mapping[bytes, bytes]) -> None:
-        self.parts.update(parts)
-
-    def get(self, name: bytes) -> bytes:
-        if name not in self.parts:
-            raise PartMissing(name.hex())
-        return self.parts[name]
+__all__ = ["FakeWake", "House", "Stream"]
 
 
 class House:
@@ -712,41 +318,3 @@ class Stream:
                 return None
         frame, _, self._rest = self._rest.partition(b"\n\n")
         return frame.decode()
-
-
-class FakeSearch:
-    """Finds a message by words of its subject; labels and pages as the mailbox lists them."""
-
-    def __init__(self, boxes: FakeMailboxes) -> None:
-        self._boxes = boxes
-        self.behind = 0
-        """Events that the index has yet to see."""
-
-    def head(self, mailbox_id: str) -> int:
-        return self._boxes.head(mailbox_id) - self.behind
-
-    def search(
-        self,
-        mailbox_id: str,
-        query: str,
-        *,
-        labels: Sequence[str] = (),
-        include_spam: bool = False,
-        limit: int = 50,
-        page_token: str | None = None,
-        excerpts: bool = True,
-    ) -> tuple[Found, int]:
-        parse(query)
-        page, _ = self._boxes.list(
-            mailbox_id,
-            labels=labels,
-            include_spam=include_spam,
-            limit=limit,
-            page_token=page_token,
-        )
-        hits = [
-            Hit(m.message_id, ("the ", query, " of it") if query in m.snippet else ())
-            for m in page.messages
-            if query in m.subject
-        ]
-        return Found(tuple(hits), page.next_token, len(hits)), self.head(mailbox_id)

@@ -16,6 +16,7 @@ BODIES: dict[str, Any] = {
     "BatchModify": {"ids": [NONE], "isRead": True},
     "MoveTo": {"threadId": NONE},
     "NewLabel": {"name": "x"},
+    "NewFilter": {"query": "from:ann", "star": True},
     "LabelChange": {"name": "x"},
 }
 # Routes that name nothing of anybody's.
@@ -52,6 +53,7 @@ def without_id(answer: Any) -> Any:
 def test_every_route_answers_somebody_elses_name_as_one_that_does_not_exist(house: House) -> None:
     theirs = house.deliver(house.bob, RAW, attachments=ATTACHED)
     label = house.call("POST", "/mailboxes/me/labels", "bob", json={"name": "b"}).json()["id"]
+    filtered = house.call("POST", "/mailboxes/me/filters", "bob", json=BODIES["NewFilter"])
     house.log.appended.clear()
     before = (dict(house.boxes.visible), {k: list(v) for k, v in house.boxes.feed.items()})
     tried = 0
@@ -66,12 +68,13 @@ def test_every_route_answers_somebody_elses_name_as_one_that_does_not_exist(hous
                 .replace("{mailboxId}", mailbox)
                 .replace("{id}", message)
                 .replace("{attachmentId}", "3")
-                .replace("{labelId}", label_id),
+                .replace("{labelId}", label_id)
+                .replace("{filterId}", filter_id),
                 **body_of(operation),
             )
-            for mailbox, message, label_id in (
-                (house.bob.mailbox_id, theirs, label),
-                (NONE, NONE, NONE),
+            for mailbox, message, label_id, filter_id in (
+                (house.bob.mailbox_id, theirs, label, filtered.json()["id"]),
+                (NONE, NONE, NONE, NONE),
             )
         ]
         assert [a.status_code for a in answers] == [404, 404], (method, path)
@@ -102,10 +105,13 @@ def test_no_format_shows_somebody_elses_message(house: House, format: str) -> No
 def test_lists_hold_ones_own_alone(house: House) -> None:
     mine, theirs = house.deliver(house.ada), house.deliver(house.bob, name="other")
     house.call("POST", "/mailboxes/me/labels", "bob", json={"name": "secret plan"})
+    secret = {"query": '"secret plan"', "star": True}
+    house.call("POST", "/mailboxes/me/filters", "bob", json=secret)
     for path in (
         "/mailboxes",
         "/mailboxes/me/messages?includeSpam=true",
         "/mailboxes/me/labels",
+        "/mailboxes/me/filters",
         "/mailboxes/me/history",
     ):
         text = house.get(path).text
@@ -122,6 +128,16 @@ def test_somebody_elses_label_cant_be_used(house: House) -> None:
     assert answer.status_code == 400
     for method, more in (("PATCH", {"json": {"name": "x"}}), ("DELETE", {})):
         assert house.call(method, f"/mailboxes/me/labels/{label}", **more).status_code == 404
+
+
+def test_somebody_elses_filter_is_not_there(house: House) -> None:
+    asked = BODIES["NewFilter"]
+    theirs = house.call("POST", "/mailboxes/me/filters", "bob", json=asked).json()["id"]
+    path = f"/mailboxes/me/filters/{theirs}"
+    assert house.get(path).status_code == 404
+    for method, more in (("PUT", {"json": asked}), ("DELETE", {})):
+        assert house.call(method, path, **more).status_code == 404
+    assert house.get(path, "bob").status_code == 200
 
 
 def test_one_key_of_two_people_is_two_keys(house: House) -> None:

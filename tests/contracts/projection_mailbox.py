@@ -15,7 +15,7 @@ import pytest
 
 from infra.ports import KeyStore, Record
 from projections.consumer import always
-from projections.mailbox.ports import BadPageToken, MailboxReader, MessageRow
+from projections.mailbox.ports import BadPageToken, FilterRow, MailboxReader, MessageRow
 from projections.ports import OutOfOrder, Projection, Unreadable
 from projections.verify import compare
 from schemas import mailbox_events as e
@@ -140,8 +140,25 @@ class ProjectionContract:
         assert counts.unread == sum("seen" not in m.flags for m in view.messages.values())
         assert counts.size == sum(m.told.size for m in view.messages.values())
         self._compare_labels(reader, naive, mailbox_id, view)
+        self._compare_filters(reader, mailbox_id, view)
         entries, _ = reader.history(mailbox_id, 0, 10_000)
         assert [(x.seq, x.type, x.message_id) for x in entries] == naive.feed()
+
+    def _compare_filters(self, reader: MailboxReader, mailbox_id: str, view: View) -> None:
+        made = {label: row["made"] for label, row in view.labels.items()}
+        expected = [
+            FilterRow(
+                x.filter_id,
+                query,
+                tuple(sorted(n for n in x.labels if n in made and made[n] < x.seq)),
+                x.archive,
+                x.star,
+                x.read,
+                x.never_spam,
+            )
+            for x, query in view.filters.values()
+        ]
+        assert list(reader.filters(mailbox_id)[0]) == expected
 
     def _compare_labels(
         self, reader: MailboxReader, naive: Naive, mailbox_id: str, view: View

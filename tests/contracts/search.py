@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import pytest
 
 from infra.ports import Record
+from mail.query.language import parse
 from projections.consumer import always
 from projections.ports import OutOfOrder, Projection, Unreadable
 from projections.search.ports import BadPageToken, BadQuery, SearchReader
-from projections.search.query import parse
 from projections.verify import compare
 from schemas import mailbox_events as e
 from schemas.labels import ALL, FLAGGED, INBOX, SEEN, SPAM, TRASH

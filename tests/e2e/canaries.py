@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from email.header import Header
 
 RECEIVED, DIGEST, LABEL = "ReceivedSecret", "Digest", "LabelSecret"
-AUTHENTICATED = "AuthenticatedSecret"
+AUTHENTICATED, FILTER = "AuthenticatedSecret", "FilterSecret"
 
 MARK = "kanarie"
 
@@ -77,6 +77,8 @@ SLOTS: Mapping[str, frozenset[str]] = {
         "label-renamed": (LABEL,),
         "label-imported": (LABEL,),
         "label-in-header": (RECEIVED, LABEL),
+        "filter": (FILTER,),
+        "filter-replaced": (FILTER,),
         "imported": (RECEIVED, DIGEST),
         "idempotency-key": (),
         "unknown-recipient": (),

@@ -78,6 +78,23 @@ class EndToEnd:
         assert re.search(r"^Authentication-Results: mx\.example\.test", head, re.MULTILINE)
         assert re.search(r"^Received: from client\.example ", head, re.MULTILINE)
 
+    def test_a_filter_holds_from_then_on(self, system: System) -> None:
+        subject = fresh()
+        with system.api(ANN) as api:
+            label = api.post("/mailboxes/me/labels", json={"name": subject}).json()["id"]
+            asked = {"query": f"{subject} needle", "addLabelIds": [label], "archive": True}
+            answer = api.post("/mailboxes/me/filters", json={**asked, "star": True})
+            made = answer.raise_for_status().json()
+            system.send(mail(subject, "Hay, and a needle in it.\r\n"), [ANN])
+            found = listed(api, subject)
+            assert (found["labelIds"], found["isStarred"]) == ([label], True)
+            trace = api.get(f"/messages/{found['id']}/trace").json()["events"]
+            labelled = next(x for x in trace if x["type"] == "Labelled")
+            assert (labelled["by"], labelled["filters"]) == ("filter", [made["id"]])
+            api.delete(f"/mailboxes/me/filters/{made['id']}").raise_for_status()
+            system.send(mail(again := subject + " again", "A needle.\r\n"), [ANN])
+            assert listed(api, again)["labelIds"] == ["INBOX"]
+
     def test_a_change_is_seen_in_list_history_and_stream(self, system: System) -> None:
         system.send(mail(subject := fresh()), [ANN])
         with system.api(ANN) as api:

@@ -280,12 +280,14 @@ def test_removing_an_account_erases_all_that_it_has(system: System) -> None:
     shared = send(system, CANARY + "shared", ["ann", "bob"])
     with system.api(f"ann@{DOMAIN}") as api:
         api.post("/mailboxes/me/labels", json={"name": f"{CANARY} label"}).raise_for_status()
+        sought = {"query": f'"{CANARY} sought"', "star": True}
+        api.post("/mailboxes/me/filters", json=sought).raise_for_status()
     prepare(system)
     keys, boxes = keys_of(system.data), mailboxes(system)
     system.run("account", "remove", f"ann@{DOMAIN}")
     assert not holding(system.data, keys[boxes["ann"]])
     assert not holding(system.data, keys[message_id(boxes["ann"], shared)])
-    for word in (f"{CANARY} label", f"{CANARY} subject"):
+    for word in (f"{CANARY} label", f"{CANARY} sought", f"{CANARY} subject"):
         assert Scanner(system.data, word).scan() == Scan()
     assert Scanner(system.data, CANARY + "shared").scan().sealed >= EVERYWHERE
     verified(system)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mail.query.document import Document
+from mail.query.language import BadQuery, parse
+from mail.query.match import Facts, in_labels, matches
+from mail.query.tokens import MAX_TOKEN, fold, tokens
+from mail.query.tree import Node, Not, written
 from projections.search.excerpt import excerpt, matcher, wanted
 from projections.search.plan import Planner
-from projections.search.query import BadQuery, parse
-from projections.search.tokens import MAX_TOKEN, fold, tokens
-from projections.search.tree import Node, written
 
 
 def query_seeds() -> list[bytes]:
@@ -30,6 +32,17 @@ def fuzz_query(data: bytes) -> None:
     if tree is None:
         return
     assert parse(written(tree)) == tree
+    facts = Facts(
+        Document((query, "", "", "", " ".join(tokens(query)), "", ""), ""),
+        in_labels(["INBOX"], {"INBOX": "INBOX"}),
+        is_read=False,
+        is_starred=True,
+        has_attachment=False,
+        size=100,
+        internal_date=0,
+        now=10**15,
+    )
+    assert matches(tree, facts) != matches(Not(tree), facts)
     plan = Planner(1, lambda name: [20] if name == "work" else [], 10**15).plan(tree)
     assert plan.match is None or "\0" not in plan.match
     sought = matcher(wanted(tree))

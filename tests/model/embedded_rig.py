@@ -18,7 +18,7 @@ from streams.mailbox.sqlite import SqliteMailboxState
 from streams.mailbox.stage import MailboxStage
 from streams.runners.embedded import EmbeddedRunner
 from tests.contracts.runners import Killed
-from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
+from tests.fakes import FINGERPRINT, FakeClock, FakeKeys, FakeParts
 
 
 class EmbeddedRig:
@@ -39,7 +39,9 @@ class EmbeddedRig:
         self._runner = self._start()
 
     def _start(self) -> EmbeddedRunner:
-        stage = MailboxStage(self.outcomes, self.content, self.keys, FINGERPRINT, self.clock)
+        stage = MailboxStage(
+            self.outcomes, self.content, FakeParts(), self.keys, FINGERPRINT, self.clock
+        )
         return EmbeddedRunner(stage, self._log, self.dead, self.clock, self._checkpoint)
 
     def _checkpoint(self, point: str) -> None:

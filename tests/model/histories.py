@@ -11,6 +11,7 @@ from schemas import commands as c
 from schemas import identity
 from schemas.parts import FilterSecret, LabelSecret
 from tests.model.letters import THREAD_OF, Letter, deliver
+from tests.model.naive import ASKED
 
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE
@@ -19,6 +20,7 @@ START = 1_700_000_000_000_000
 _PEOPLE = ("ann@a.test", "bob@b.test", "cyd@c.test", "me@example.test")
 _SUBJECTS = ("Plan", "Re: plan", "[team] fw: Plan", "Lunch", "re: lunch", "")
 _FLAGS = ("seen", "flagged", "answered", "later")
+_QUERIES = tuple(ASKED)
 _NAMES = ("Work", "work ", "Home", "Inbox", "Été")
 
 
@@ -86,7 +88,7 @@ class _Author:
             *(self.label,) * 3,
             self.erase,
             self.teach,
-            self.filter,
+            *(self.filter,) * 2,
         )
         return self.random.choice(kinds)(box, step)
 
@@ -213,11 +215,18 @@ class _Author:
         return kind(**head, label_id=label, color=r.choice(("", "#ff0000")), sealed=b"")
 
     def filter(self, box: str, step: Step) -> c.Command:
+        r = self.random
         head = self.head(box)
-        step.secrets[head["command_id"]] = FilterSecret(query="from:ann")
+        step.secrets[head["command_id"]] = FilterSecret(query=r.choice((*_QUERIES, *_QUERIES, "(")))
+        labels = (*self.labels[box][:2], *self.labels[box][:2], "INBOX", "TRASH", "SPAM", "ALL")
         return c.DefineFilter(
             **head,
-            filter_id=self.random.choice(self.filters),
-            deleted=self.random.random() < 0.4,
+            filter_id=r.choice(self.filters),
+            labels=r.sample(labels, r.choice((0, 1, 1, 2))),
+            archive=r.random() < 0.3,
+            star=r.random() < 0.3,
+            read=r.random() < 0.3,
+            never_spam=r.random() < 0.3,
+            deleted=r.random() < 0.2,
             sealed=b"",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from infra.ports import Content, Record
+from mail.segments import split
 from schemas import commands as c
 from schemas import identity, parts
 from schemas.codec import encode
@@ -73,7 +74,7 @@ def received_of(letter: Letter, key: bytes) -> Received:
         helo="mx.a.test",
         reverse_path=letter.reverse_path,
         forward_paths=["me@example.test"],
-        skeleton=letter.text.encode(),
+        skeleton=split(b"\r\n" + letter.text.encode()).skeleton,
     )
     return Received(
         event_id=event_id,

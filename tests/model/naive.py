@@ -6,7 +6,7 @@ It is written from what events and commands mean, to be held against the product
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,19 @@ from tests.model.view import BoxView, ModelView, Seen
 DAY = 86_400_000_000
 SYSTEM = {"INBOX", "SENT", "DRAFTS", "SPAM", "TRASH", "ALL"}
 BINS = {"SPAM", "TRASH"}
+FORGED = ("quarantine", "reject")
+
+ASKED: dict[str, Callable[[Letter, set[str]], bool]] = {
+    "from:ann": lambda x, _: x.author == "ann@a.test",
+    "subject:lunch -to:bob": lambda x, _: (
+        "lunch" in x.subject.casefold() and "bob@b.test" not in x.to
+    ),
+    "has:attachment OR in:spam": lambda x, labels: bool(x.attachments) or "SPAM" in labels,
+    "letter (body:3* OR filename:b.txt) larger:7": lambda x, _: (
+        len(x.text) > 7 and (" 3" in x.text or "b.txt" in x.attachments)
+    ),
+}
+"""Queries of filters, and what they ask."""
 
 
 class Naive:
@@ -48,7 +61,8 @@ class Box:
         self.history: list[tuple[int, str, str]] = []
         self.messages: dict[str, dict[str, Any]] = {}
         self.labels: dict[str, tuple[str, str]] = {}
-        self.filters: set[str] = set()
+        self.made: dict[str, int] = {}
+        self.filters: dict[str, tuple[c.DefineFilter, str, int]] = {}
         self.ids: dict[str, tuple[str, bool]] = {}
         self.begun: dict[str, int] = {}
         self.joined: dict[str, str] = {}
@@ -112,7 +126,7 @@ class Box:
         self.open()
         n = self.log("Threaded", mid)
         thread = self.thread(letter, n)
-        bad = cmd.verdict in ("spam", "phishing") or cmd.disposition in ("quarantine", "reject")
+        bad = cmd.verdict in ("spam", "phishing") or cmd.disposition in FORGED
         wanted = [x for x in cmd.labels if x in SYSTEM or x in self.labels]
         if cmd.source != "import" and bad:
             labels = {"SPAM"}
@@ -120,12 +134,33 @@ class Box:
             labels = {"TRASH" if "TRASH" in wanted else "SPAM"}
         else:
             labels = {*(wanted or ["INBOX"]), "ALL"}
+        flags = set(cmd.flags)
+        if cmd.source != "import":
+            labels, flags = self.filtered(cmd, letter, labels)
         uid = self.log("Labelled", mid)
         self.messages[mid] = {
             "id": mid, "n": n, "letter": letter, "thread": thread, "state": "live", "back": set(),
-            "labels": dict.fromkeys(labels, uid), "flags": set(cmd.flags), "taught": "",
+            "labels": dict.fromkeys(labels, uid), "flags": flags, "taught": "",
         }  # fmt: skip
         self.log("Delivered", mid)
+
+    def filtered(
+        self, cmd: c.Deliver, letter: Letter, labels: set[str]
+    ) -> tuple[set[str], set[str]]:
+        hits = [(f, n) for f, query, n in self.filters.values() if ASKED[query](letter, labels)]
+        spared = any(f.never_spam for f, _ in hits)
+        if spared and "SPAM" in labels and cmd.verdict != "phishing":
+            labels = labels if cmd.disposition in FORGED else {"INBOX", "ALL"}
+        if labels & BINS:
+            return labels, set()
+        add = {x for f, n in hits for x in f.labels if x in SYSTEM or self.made.get(x, n) < n}
+        if any(f.archive for f, _ in hits):
+            labels = labels - {"INBOX"}
+        for label in ("TRASH",) if spared else ("TRASH", "SPAM"):
+            if label in add:
+                labels, add = {label}, set()
+        flags = {"flagged": any(f.star for f, _ in hits), "seen": any(f.read for f, _ in hits)}
+        return labels | add - {"SPAM"}, {x for x, wanted in flags.items() if wanted}
 
     def thread(self, letter: Letter, n: int) -> str:
         chain = list(dict.fromkeys((*letter.references, *letter.in_reply_to)))
@@ -255,11 +290,13 @@ class Box:
         if kind == "DefineFilter":
             if cmd.deleted and cmd.filter_id not in self.filters:
                 return "unknown-filter"
-            self.log("FilterDefined")
-            self.filters = (self.filters - {cmd.filter_id}) | {cmd.filter_id} - (
-                {cmd.filter_id} if cmd.deleted else set()
-            )
-            return ""
+            code = "" if cmd.deleted else self.wrong_filter(cmd, secret.query)
+            if not code:
+                self.filters.pop(cmd.filter_id, None)
+                n = self.log("FilterDefined")
+                if not cmd.deleted:
+                    self.filters[cmd.filter_id] = (cmd, secret.query, n)
+            return code
         label = cmd.label_id
         if label in SYSTEM:
             return "forbidden-label"
@@ -268,7 +305,7 @@ class Box:
         if kind != "DefineLabel" and label not in self.labels:
             return "unknown-label"
         if kind == "DeleteLabel":
-            del self.labels[label]
+            del self.labels[label], self.made[label]
             self.log("LabelDeleted")
             for m in self.messages.values():
                 m["labels"].pop(label, None)
@@ -280,8 +317,22 @@ class Box:
             return "label-exists"
         if self.labels.get(label) != (secret.name, cmd.color):
             self.labels[label] = (secret.name, cmd.color)
-            self.log("LabelDefined" if kind == "DefineLabel" else "LabelRenamed")
+            n = self.log("LabelDefined" if kind == "DefineLabel" else "LabelRenamed")
+            self.made.setdefault(label, n)
         return ""
+
+    def wrong_filter(self, cmd: c.DefineFilter, query: str) -> str:
+        wanted = set(cmd.labels)
+        if wanted & {"ALL", "SENT", "DRAFTS"}:
+            return "forbidden-label"
+        if not wanted <= SYSTEM | self.labels.keys():
+            return "unknown-label"
+        clash = (cmd.archive and "INBOX" in wanted) or (cmd.never_spam and "SPAM" in wanted)
+        if clash or (len(wanted) > 1 and wanted & BINS):
+            return "conflicting-labels"
+        if not (wanted or cmd.archive or cmd.star or cmd.read or cmd.never_spam):
+            return "no-action"
+        return "" if query in ASKED else "invalid-query"
 
     def view(self) -> BoxView:
         live = {i: m for i, m in self.messages.items() if m["state"] == "live"}

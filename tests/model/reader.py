@@ -80,7 +80,8 @@ class Reader:
                     seen.labels.pop(event.label_id, None)
             case e.FilterDefined():
                 key = self._keys.get([event.mailbox_id])[event.mailbox_id]
-                unseal(FilterSecret, event.sealed, key, event.event_id)
+                if not event.deleted:
+                    unseal(FilterSecret, event.sealed, key, event.event_id)
                 gone = {event.filter_id} if event.deleted else frozenset[str]()
                 view.filters = (view.filters | {event.filter_id}) - gone
             case _:

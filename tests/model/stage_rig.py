@@ -12,7 +12,7 @@ from infra.ports import Content, Output, Record
 from schemas.mailbox_events import MailboxEvent
 from streams.mailbox.sqlite import SqliteMailboxState
 from streams.mailbox.stage import MailboxStage
-from tests.fakes import FINGERPRINT, FakeClock, FakeKeys
+from tests.fakes import FINGERPRINT, FakeClock, FakeKeys, FakeParts
 
 
 class FakeContent:
@@ -48,7 +48,7 @@ class StageRig:
 
     def new_stage(self, state: SqliteMailboxState) -> MailboxStage:
         """Return a stage on another state."""
-        return MailboxStage(state, self.content, self.keys, FINGERPRINT, self.clock)
+        return MailboxStage(state, self.content, FakeParts(), self.keys, FINGERPRINT, self.clock)
 
     def append(self, outputs: Sequence[Output]) -> None:
         _append(self.commands, outputs, self.clock.now)

@@ -9,7 +9,7 @@ from typing import Any
 from schemas import mailbox_events as e
 from schemas.identity import message_id as message_id_of
 from schemas.labels import ALL, SEEN, SPAM, SYSTEM_LABELS, TRASH
-from schemas.parts import Digest, LabelSecret
+from schemas.parts import Digest, FilterSecret, LabelSecret
 from schemas.seal import unseal
 
 
@@ -32,6 +32,9 @@ class View:
 
     messages: dict[str, Seen] = field(default_factory=dict[str, Seen])
     labels: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    filters: dict[str, tuple[e.FilterDefined, str]] = field(
+        default_factory=dict[str, tuple[e.FilterDefined, str]]
+    )
     merges: dict[str, str] = field(default_factory=dict[str, str])
     vanished: dict[str, list[tuple[int, int]]] = field(
         default_factory=dict[str, list[tuple[int, int]]]
@@ -98,6 +101,12 @@ class Naive:
                 view.vanished.pop(event.label_id, None)
                 for m in view.messages.values():
                     m.placements.pop(event.label_id, None)
+            case e.FilterDefined():
+                view.filters.pop(event.filter_id, None)
+                if not event.deleted:
+                    key = self.keys[event.mailbox_id]
+                    query = unseal(FilterSecret, event.sealed, key, event.event_id).query
+                    view.filters[event.filter_id] = (event, query)
             case e.Threaded():
                 for thread in event.merged:
                     view.merges[thread] = event.thread_id

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from mail.message import digest
 from mail.parts import parse
+from mail.query import tree as t
 from mail.text import body_text
-from projections.search import tree as t
 
 _STROKES = {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"}
 

@@ -1,23 +1,32 @@
-"""Generated queries over real mail, answered by the index and by looking at every message."""
+"""Generated queries over real mail: the index, a filter and the naive model answer the same."""
 
 from __future__ import annotations
 
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from projections.search import tree as t
+from mail.message import digest
+from mail.query import tree as t
+from mail.query.document import Document, Letter, document_of
+from mail.query.language import parse
+from mail.query.match import Facts, in_labels, matches
+from mail.query.tokens import tokens
+from mail.query.tree import written
 from projections.search.letters import Letters
 from projections.search.ports import SearchReader
 from projections.search.sqlite import SqliteSearchProjection
 from projections.search.sqlite_reader import SqliteSearchReader
-from projections.search.tokens import tokens
-from projections.search.tree import written
+from schemas.labels import SYSTEM_LABELS
+from schemas.parts import Digest
+from streams.inbound.digest import to_record
+from streams.mailbox.delivery import attachment_count
+from streams.mailbox.preparation import Asks
 from tests.contracts.search import NOW, Store, feed, found
 from tests.corpora import corpora, corpus_files
 from tests.dovecot import messages
@@ -26,6 +35,7 @@ from tests.search.mails import HOUR, ContentOf, Letterbox, mail
 from tests.search.naive import Message, Naive
 
 TREES = 2000
+FILTERS = 800
 _SHARDS = 8
 
 _MADE = [
@@ -66,6 +76,16 @@ class World:
     mailbox_id: str
     naive: Naive
     texts: list[str]
+    filtered: dict[str, Arrived]
+
+
+@dataclass
+class Arrived:
+    """A mail as a filter meets it, with and without its content."""
+
+    digest: Digest
+    facts: Facts
+    whole: Document
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +94,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     box = Letterbox()
     label = box.label("Ürlaub & Reise")
     found_messages: list[Message] = []
+    filtered: dict[str, Arrived] = {}
+    names = {x: x for x in SYSTEM_LABELS} | {label: "Ürlaub & Reise"}
     for raw in _raws():
         labels = rng.choice(
             (["INBOX", "ALL"], ["ALL", label], ["SENT", "ALL"], ["SPAM"], ["TRASH"])
@@ -82,6 +104,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         when = NOW - rng.randrange(800 * 24) * HOUR
         identity = box.deliver(raw, date=when, labels=labels, flags=flags)
         found_messages.append(Message.of(raw, identity, when, len(raw), labels, flags))
+        read = to_record(digest(raw))
+        facts = Facts(
+            document=document_of(read, None),
+            in_label=in_labels(labels, names),
+            is_read="seen" in flags,
+            is_starred="flagged" in flags,
+            has_attachment=attachment_count(read) > 0,
+            size=len(raw),
+            internal_date=when,
+            now=NOW,
+        )
+        filtered[identity] = Arrived(read, facts, document_of(read, Letter.of(raw)))
     path: Path = tmp_path_factory.mktemp("search") / "search.db"
     letters = Letters(ContentOf(box.stores), box.stores.keys, box.stores, FINGERPRINT)
     projection = SqliteSearchProjection(path, box.stores.keys, letters, shard=100)
@@ -89,7 +123,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     feed(Store(projection, reader), box.records())
     texts = [text for raw in _raws() for text in _words_of(raw)]
     naive = Naive(found_messages, NOW, {label: "Ürlaub & Reise"})
-    yield World(reader, box.mailbox_id, naive, texts)
+    yield World(reader, box.mailbox_id, naive, texts, filtered)
     reader.close()
     projection.close()
 
@@ -179,6 +213,29 @@ def test_generated_queries_agree_with_the_naive_evaluator(world: World, shard: i
         hits += 0 < len(expected) < len(world.naive.messages)
     # Queries that find nothing, or all, would agree whatever the index holds.
     assert hits > TREES // _SHARDS // 3
+
+
+def _asked(tree: t.Node, arrived: Arrived) -> Facts:
+    """Return what a filter looks at: the content where its query asks for it, else the digest."""
+    asked = Asks.of([tree])
+    if asked.content or (asked.lists and arrived.digest.truncated):
+        return replace(arrived.facts, document=arrived.whole)
+    return arrived.facts
+
+
+@pytest.mark.parametrize("shard", range(_SHARDS))
+def test_a_filter_matches_what_a_search_finds(world: World, shard: int) -> None:
+    matched = 0
+    for n in range(FILTERS // _SHARDS):
+        tree = Draw(7_000_000 + shard * 100_000 + n, world.texts).tree()
+        query = written(tree)
+        read = parse(query)
+        hits = {i for i, x in world.filtered.items() if matches(read, _asked(read, x))}
+        answer = found(world.reader, world.mailbox_id, query, limit=500, include_spam=True)
+        assert hits == set(answer), query
+        assert hits == set(world.naive.search(tree, include_spam=True)), query
+        matched += 0 < len(hits) < len(world.filtered)
+    assert matched > FILTERS // _SHARDS // 3
 
 
 def test_every_word_of_every_message_finds_it(world: World) -> None:

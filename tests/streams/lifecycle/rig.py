@@ -38,7 +38,7 @@ from streams.runners.embedded import EmbeddedRunner
 from streams.runners.timed import TimedRunner
 from tests.contracts.parts import part
 from tests.contracts.runners import Killed
-from tests.fakes import FINGERPRINT, FakeClock
+from tests.fakes import FINGERPRINT, FakeClock, FakeParts
 from tests.model.letters import Letter, content_of, deliver
 
 DAY = 86_400_000_000
@@ -67,7 +67,9 @@ class Rig:
         self._start()
 
     def _start(self) -> None:
-        mailbox = MailboxStage(self.state, self.content, self.keys, FINGERPRINT, self.clock)
+        mailbox = MailboxStage(
+            self.state, self.content, FakeParts(), self.keys, FINGERPRINT, self.clock
+        )
         lifecycle = LifecycleStage(
             SqliteLifecycleState(self._file.connection),
             self.timers,

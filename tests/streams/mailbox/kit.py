@@ -9,7 +9,7 @@ from infra.ports import Outcome, Output, Record
 from schemas import commands as c
 from schemas import identity
 from schemas import mailbox_events as e
-from schemas.parts import LabelSecret
+from schemas.parts import FilterSecret, LabelSecret
 from tests.model.driver import Driver
 from tests.model.letters import Letter, deliver
 from tests.model.stage_rig import StageRig
@@ -60,8 +60,10 @@ class Mailbox:
         self._driver.submit(commands, {x.mail_id: x for x in letters}, {})
         return identity.message_id(BOX, letters[-1].mail_id)
 
-    def do(self, kind: type[C], *, name: str | None = None, **fields: Any) -> Outcome:
-        """Give a command; `name` is what a label's command seals."""
+    def do(
+        self, kind: type[C], *, name: str | None = None, query: str | None = None, **fields: Any
+    ) -> Outcome:
+        """Give a command; `name` is what a label's command seals, `query` what a filter's does."""
         head: dict[str, Any] = {
             "command_id": self.new_id(),
             "mailbox_id": BOX,
@@ -69,7 +71,11 @@ class Mailbox:
             "actor": "user",
         }
         command = kind(**{**head, **fields})
-        secrets = {} if name is None else {command.command_id: LabelSecret(name=name)}
+        secrets: dict[str, LabelSecret | FilterSecret] = {}
+        if name is not None:
+            secrets[command.command_id] = LabelSecret(name=name)
+        if query is not None:
+            secrets[command.command_id] = FilterSecret(query=query)
         self._driver.submit([command], {}, secrets)
         outcome = self.rig.outcomes.outcome(BOX, command.command_id)
         assert outcome is not None
@@ -82,6 +88,13 @@ class Mailbox:
         label_id = label_id or self.new_id()
         assert not self.do(c.DefineLabel, name=name, label_id=label_id, sealed=b"").refusals
         return label_id
+
+    def filter(self, query: str, filter_id: str | None = None, **actions: Any) -> str:
+        """Make a filter; return its identifier."""
+        filter_id = filter_id or self.new_id()
+        made = self.do(c.DefineFilter, query=query, filter_id=filter_id, **actions, sealed=b"")
+        assert not made.refusals
+        return filter_id
 
     @property
     def seen(self) -> BoxView:

@@ -1,4 +1,4 @@
-"""Labels and filters of a mailbox."""
+"""Labels of a mailbox."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from infra.ports import Outcome
 from schemas import commands as c
-from schemas import mailbox_events as e
 from streams.stage import Poison
 from tests.streams.mailbox.kit import BOX, Mailbox, codes, record_of
 
@@ -117,19 +116,3 @@ def test_a_name_that_is_not_sealed_for_its_command_is_poison(box: Mailbox) -> No
     )
     with pytest.raises(Poison, match="seal-not-sealed"):
         box.rig.stage.plan([record_of(command)])
-
-
-def test_a_filter_is_made_changed_and_deleted(box: Mailbox) -> None:
-    filter_id = box.new_id()
-    for deleted in (False, False, True):
-        box.do(c.DefineFilter, name="a query", filter_id=filter_id, deleted=deleted, sealed=b"")
-    assert [x.deleted for x in box.events(e.FilterDefined)] == [False, False, True]
-    gone = box.do(c.DefineFilter, name="q", filter_id=filter_id, deleted=True, sealed=b"")
-    assert codes(gone) == ["unknown-filter"]
-
-
-def test_a_filter_names_labels_that_exist(box: Mailbox) -> None:
-    outcome = box.do(
-        c.DefineFilter, name="q", filter_id=box.new_id(), labels=["nowhere"], sealed=b""
-    )
-    assert codes(outcome) == ["unknown-label"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.search.tokens import MAX_TOKEN, fold, pattern, tokens
+from mail.query.tokens import MAX_TOKEN, fold, pattern, tokens
 from tests.search.naive import units
 
 CUTS = [

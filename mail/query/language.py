@@ -16,8 +16,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple, cast
 
-from projections.search.tokens import tokens
-from projections.search.tree import (
+from mail.query.tokens import tokens
+from mail.query.tree import (
     FIELDS,
     STATES,
     Aged,

@@ -24,6 +24,8 @@ Unit = Literal["d", "w", "m", "y"]
 DAYS: dict[Unit, int] = {"d": 1, "w": 7, "m": 30, "y": 365}
 """Days of each unit of an age."""
 
+_DAY = 86_400_000_000
+
 ANYWHERE = "anywhere"
 """`in:anywhere` means every message, SPAM and TRASH included."""
 
@@ -135,6 +137,15 @@ def leaves(node: Node, wanted: bool = True) -> Iterator[tuple[Leaf, bool]]:
                 yield from leaves(child, wanted)
         case _:
             yield node, wanted
+
+
+def moment(leaf: Dated | Aged, now: int) -> int:
+    """Return the moment that a leaf compares with, microseconds since 1970 UTC, as is `now`."""
+    match leaf:
+        case Dated(_, day):
+            return (day - date(1970, 1, 1)).days * _DAY
+        case Aged(_, amount, unit):
+            return now - amount * DAYS[unit] * _DAY
 
 
 _PLAIN = re.compile(r"[\w./@+%][\w./@+%-]*")

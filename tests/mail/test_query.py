@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.search.query import MAX_LEAVES, MAX_QUERY, BadQuery, parse
-from projections.search.tokens import tokens
-from projections.search.tree import (
+from mail.query.language import MAX_LEAVES, MAX_QUERY, BadQuery, parse
+from mail.query.tokens import tokens
+from mail.query.tree import (
     FIELDS,
     STATES,
     Aged,

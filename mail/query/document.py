@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mail.message import digest as read_digest
 from mail.parts import Part, parse
+from mail.query.tokens import MAX_TEXT, tokens
+from mail.query.tree import Field
 from mail.text import bodies, text_of
-from projections.search.tokens import MAX_TEXT, tokens
-from projections.search.tree import Field
-from schemas.parts import Digest, Mailbox
 
 COLUMNS: tuple[Field, ...] = ("from", "to", "cc", "subject", "body", "filename", "list")
 """The columns of a document, in order."""
@@ -22,8 +21,75 @@ BREAK = "\ue001"
 _MAX_ENTRIES = 1000
 
 
+class Person(Protocol):
+    """One address of a header field."""
+
+    @property
+    def name(self) -> str:
+        """Display name, decoded."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """addr-spec."""
+        ...
+
+
+class File(Protocol):
+    """An attachment."""
+
+    @property
+    def filename(self) -> str:
+        """File name, decoded."""
+        ...
+
+
+class Listed(Protocol):
+    """What a mailbox lists of a message; `truncated` when some of it was cut to its bounds."""
+
+    @property
+    def author(self) -> Sequence[Person]:
+        """From."""
+        ...
+
+    @property
+    def to(self) -> Sequence[Person]:
+        """To."""
+        ...
+
+    @property
+    def cc(self) -> Sequence[Person]:
+        """Cc."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """Subject, decoded."""
+        ...
+
+    @property
+    def message_id_header(self) -> str:
+        """Message-ID with its angle brackets."""
+        ...
+
+    @property
+    def list_id(self) -> str:
+        """List-Id."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[File]:
+        """Attachments."""
+        ...
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a list was cut."""
+        ...
+
+
 class Document(NamedTuple):
-    """What is indexed of a message."""
+    """What is searched of a message."""
 
     columns: tuple[str, ...]
     """Tokens, a space between them, in the order of COLUMNS."""
@@ -52,17 +118,18 @@ class Letter(NamedTuple):
         return text_of(self.raw, bodies(self.tree))[:MAX_TEXT]
 
 
-def document_of(digest: Digest, letter: Letter | None) -> Document:
-    """Return what is indexed of a message.
+def document_of(digest: Listed, letter: Letter | None) -> Document:
+    """Return what is searched of a message.
 
     Without its content the digest alone is; a digest that was cut to its bounds is made up for
     from the content.
     """
-    to, cc, names = digest.to, digest.cc, [p.filename for p in digest.parts]
+    to: Sequence[Person] = digest.to
+    cc: Sequence[Person] = digest.cc
+    names = [p.filename for p in digest.parts]
     if digest.truncated and letter is not None:
         whole = read_digest(letter.raw, letter.tree)
-        to = [Mailbox(name=m.name, address=m.address) for m in whole.to[:_MAX_ENTRIES]]
-        cc = [Mailbox(name=m.name, address=m.address) for m in whole.cc[:_MAX_ENTRIES]]
+        to, cc = whole.to[:_MAX_ENTRIES], whole.cc[:_MAX_ENTRIES]
         names = [a.filename for a in whole.attachments[:_MAX_ENTRIES]]
     return Document(
         (
@@ -78,8 +145,8 @@ def document_of(digest: Digest, letter: Letter | None) -> Document:
     )
 
 
-def _people(mailboxes: Iterable[Mailbox]) -> Iterable[str]:
-    for m in mailboxes:
+def _people(people: Iterable[Person]) -> Iterable[str]:
+    for m in people:
         yield m.name
         yield m.address
 

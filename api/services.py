@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.ports import (
+    Backlogs,
     Clock,
     ContentStore,
     Directory,
@@ -65,6 +66,7 @@ class Services:
     """Channels notified when outcomes are committed and when the projection has moved on."""
     limits: Limits
     lag: Lag
+    backlogs: Backlogs
     clock: Clock
     random: Random
     settings: ApiSettings

@@ -16,7 +16,7 @@ from mail.segments import LARGE, split
 from schemas.events import Received
 from schemas.fingerprint import Fingerprint
 from schemas.identity import event_id, imported_mail_id, timed
-from schemas.parts import PartRef, ReceivedSecret, Source
+from schemas.parts import Forward, PartRef, ReceivedSecret, Source
 from schemas.seal import seal
 
 MAX_SKELETON = 128 * 1024
@@ -27,6 +27,9 @@ MAX_PARTS = 1000
 
 MAX_FORWARD_PATHS = 1000
 """With paths of 256 octets (RFC 5321 section 4.5.3.1.3) this keeps a record below 512 KiB."""
+
+MAX_FORWARDS = 200
+"""The same for the addresses on other hosts that one mail goes on to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class Envelope:
     helo: str = ""
     reverse_path: str = ""
     forward_paths: Sequence[str] = ()
+    forwards: Sequence[Forward] = ()
+    """Addresses on other hosts that the mail goes on to, repeats allowed."""
     smtputf8: bool = False
     tls_version: str = ""
     tls_cipher: str = ""
@@ -133,6 +138,9 @@ def _arrival(
 ) -> Arrival:
     if len(envelope.forward_paths) > MAX_FORWARD_PATHS:
         raise ValueError("too many forward-paths for one record")
+    forwards = _unrepeated(envelope.forwards)
+    if len(forwards) > MAX_FORWARDS:
+        raise ValueError("too many addresses on other hosts for one record")
     identity = event_id(mail_id, "received")
     skeleton, parts = _stored(raw, fingerprint)
     skeleton_part = b""
@@ -148,6 +156,7 @@ def _arrival(
         forward_paths=list(envelope.forward_paths),
         skeleton=skeleton,
         skeleton_part=skeleton_part,
+        forwards=forwards,
     )
     received = Received(
         event_id=identity,
@@ -163,6 +172,7 @@ def _arrival(
         client_network=network_of(envelope.client_address),
         sender_domain=_domain(envelope.reverse_path),
         mailboxes=list(dict.fromkeys(mailboxes)),
+        forwards=len(forwards),
         labels=list(labels),
         flags=list(flags),
         parts=[PartRef(name=name, size=len(data)) for name, data in parts.items()],
@@ -171,6 +181,13 @@ def _arrival(
         sealed=seal(secret, key, identity, random),
     )
     return Arrival(received=Output.of(received), mail_id=mail_id, key=key, parts=parts)
+
+
+def _unrepeated(forwards: Sequence[Forward]) -> list[Forward]:
+    found: dict[str, Forward] = {}
+    for forward in forwards:
+        found.setdefault(forward.address, forward)
+    return list(found.values())
 
 
 def _stored(raw: bytes, fingerprint: Fingerprint) -> tuple[bytes, dict[bytes, bytes]]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from infra.ports import Account, EngineDown
 from mailfold.driving import Driver, driving
 from mailfold.mailboxes import append, new_command_id
+from mailfold.queueing import drop_erased
 from mailfold.wiring import House
 from projections.scrub import scrub
 from projections.versions import Versions
@@ -19,7 +20,7 @@ from schemas.identity import message_id
 from schemas.mailbox_events import Erased, MailboxOpened
 from schemas.parts import ErasedBy
 from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
-from streams.topology import LIFECYCLE
+from streams.topology import LIFECYCLE, RELEASE
 
 AT_ONCE = 500
 """Messages in one command."""
@@ -28,7 +29,7 @@ ACTOR = "admin"
 
 
 def erase_mails(house: House, mail_ids: Sequence[str], mailbox_id: str | None) -> int:
-    """Erase mails in one mailbox or everywhere; return how many messages that were.
+    """Erase mails in one mailbox, or everywhere and from the queue; return how many that were.
 
     Raises Failure when the pipeline stands still, EngineDown.
     """
@@ -39,7 +40,9 @@ def erase_mails(house: House, mail_ids: Sequence[str], mailbox_id: str | None) -
             for mailbox in sorted({x for m in mail_ids for x in mailboxes_of(house, m)})
             if mailbox_id in (None, mailbox)
         }
-        erased = _erase(house, pipeline, messages, "admin")
+        # What is not sent yet goes first, or it might leave meanwhile.
+        unsent = drop_erased(house, mail_ids) if mailbox_id is None else 0
+        erased = _erase(house, pipeline, messages, "admin") + unsent
         if mailbox_id is None:
             _destroy_rest(house, mail_ids)
         _clean(house, pipeline)
@@ -110,12 +113,18 @@ def erase_again(house: House) -> int:
 
 def mailboxes_of(house: House, mail_id: str) -> Sequence[str]:
     """Return the mailboxes that a mail was received for; none of a mail that is not known."""
+    received = received_as(house, mail_id)
+    return received.mailboxes if received is not None else ()
+
+
+def received_as(house: House, mail_id: str) -> Received | None:
+    """Return how a mail was received; None for one that is not known."""
     content = house.content.get([mail_id]).get(mail_id)
     if content is not None:
-        return cast("Received", content.received.decode()).mailboxes
+        return cast("Received", content.received.decode())
     for record in house.log.find(MAIL_RECEIVED, mail_id):
-        return decode_as(Received, record.value).mailboxes
-    return ()
+        return decode_as(Received, record.value)
+    return None
 
 
 def all_messages(house: House, mailbox_id: str) -> list[str]:
@@ -177,6 +186,7 @@ def _destroy_rest(house: House, mail_ids: Iterable[str]) -> None:
 def _clean(house: House, pipeline: Driver) -> None:
     """Wait until keys, content and parts are gone, then leave nothing in any view."""
     pipeline.catch_up(LIFECYCLE)
+    pipeline.catch_up(RELEASE)
     last = house.clock() + int(house.settings.parts_grace * 1_000_000)
 
     def collected() -> bool:

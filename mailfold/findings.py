@@ -91,6 +91,7 @@ _IN_HOUSE: dict[str, Callable[[House], Found]] = {
     "postmaster": _postmaster,
     "stages": mail.stages,
     "dead letters": _dead_letters,
+    "forwarding": mail.forwarding,
     **{f"projection {p.name}": partial(mail.projection, name=p.name) for p in PROJECTIONS},
 }
 _DEEP: dict[str, Callable[[House], Found]] = {"every page": files.pages}

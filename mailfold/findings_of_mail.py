@@ -129,3 +129,26 @@ def projection(house: House, name: str) -> tuple[bool, str]:
     if lag > house.settings.lag_slow:
         return False, f"{text}; is `mailfold serve` running?"
     return True, text
+
+
+_PATIENCE = 4 * 3600 * 1_000_000
+"""How long a mail may wait to be sent before somebody should look, microseconds."""
+
+
+def forwarding(house: House) -> tuple[bool, str]:
+    """Is mail to other hosts sealed, and does it go?"""
+    remote = {a.alias.rpartition("@")[2] for a in house.directory.aliases() if a.remote}
+    if not remote and not house.settings.outbound_path.exists():
+        return True, "no alias leads to another host"
+    without = sorted(d for d in remote if not house.domain_keys.of(d))
+    if without:
+        return False, (
+            f"what {', '.join(without)} passes on is not sealed;"
+            f" publish what `mailfold domain keys {without[0]}` prints"
+        )
+    house.outbound.follower.catch_up()
+    backlog = house.outbound.backlog()
+    text = f"{backlog.depth} mails wait to be sent, {backlog.held} are held back"
+    if backlog.oldest_at and house.clock() - backlog.oldest_at > _PATIENCE:
+        return False, f"{text}, some for hours; `mailfold queue list` says why"
+    return True, text

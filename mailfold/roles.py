@@ -21,6 +21,7 @@ PROCESSES: dict[str, tuple[Role, ...]] = {
     "streams": (Role("inbound"), Role("mailbox"), Role("lifecycle")),
     # Taking text apart is work for the processor: beside another fold it would hold that up.
     "projections": (Role("views"), Role("search")),
+    "outbound": (Role("outbound"),),
     "api": (Role("api", ("http",)),),
 }
 """The processes of each role of `serve --role`."""
@@ -72,6 +73,18 @@ def _stage(name: str) -> Callable[[House, Inherited], None]:
         runner.close()
 
     return main
+
+
+def _outbound(house: House, inherited: Inherited) -> None:
+    # Two of them would send each mail twice.
+    lock(house.settings.run_path / "outbound.process", 2 * GRACE)
+    dispatcher = house.outbound.dispatcher()
+
+    async def main(stop: asyncio.Event) -> None:
+        inherited.ready()
+        await dispatcher.run(stop)
+
+    run_async(inherited, main)
 
 
 def _projections(nodes: Sequence[ProjectionNode]) -> Callable[[House, Inherited], None]:
@@ -137,5 +150,6 @@ _MAINS: dict[str, Callable[[House, Inherited], None]] = {
     "lifecycle": _stage("lifecycle"),
     "views": _projections([node for node in PROJECTIONS if node != SEARCH]),
     "search": _projections([SEARCH]),
+    "outbound": _outbound,
     "api": _api,
 }

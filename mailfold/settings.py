@@ -67,6 +67,19 @@ class Settings(BaseSettings):
         False,
         description="Refuse at SMTP time what DMARC says to reject; off: accept it, into SPAM.",
     )
+    relay: str = Field(
+        "", description="host:port of a server that takes all mail out; empty: by MX."
+    )
+    outbound_port: int = Field(
+        25, ge=1, le=65535, description="Port of other hosts that mail is sent to."
+    )
+    retry_schedule: str = Field(
+        "60,300,900,3600,7200,14400",
+        description="Seconds before each further attempt to send; the last one goes on.",
+    )
+    queue_lifetime: float = Field(
+        432_000, gt=0, description="Seconds that sending a mail is tried before it bounces."
+    )
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
     partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")
@@ -89,6 +102,7 @@ class Settings(BaseSettings):
     limit_messages_per_client: str = Field("600/minute", description="Mails per client network.")
     limit_recipients: int = Field(100, ge=1, description="Recipients of one mail.")
     limit_errors: int = Field(20, ge=1, description="Bad commands before 421.")
+    limit_outbound_per_host: int = Field(4, ge=1, description="SMTP sessions with one host out.")
     limit_requests: str = Field("1000/minute", description="REST requests of an account.")
     limit_searches: str = Field("100/minute", description="Searches of an account.")
     limit_logins: str = Field("20/minute", description="Logins from a client or to an account.")
@@ -134,6 +148,11 @@ class Settings(BaseSettings):
     def keys_path(self) -> Path:
         """Keys."""
         return self.data / "keys.db"
+
+    @property
+    def outbound_path(self) -> Path:
+        """The queue of mail that leaves; can be made again from the log."""
+        return self.data / "outbound.db"
 
     @property
     def state_path(self) -> Path:

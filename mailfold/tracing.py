@@ -6,9 +6,15 @@ from dataclasses import dataclass
 
 from mailfold.wiring import House
 from schemas.codec import decode_as
-from schemas.events import Received
+from schemas.events import Attempted, Received
 from schemas.identity import message_id, to_bytes
-from schemas.topics import MAIL_AUTHENTICATED, MAIL_RECEIVED, MAIL_SCORED
+from schemas.topics import (
+    MAIL_ATTEMPTED,
+    MAIL_AUTHENTICATED,
+    MAIL_RECEIVED,
+    MAIL_SCORED,
+    MAIL_SUBMITTED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,16 @@ class Step:
     mail_id: str
     mailbox: str = ""
     seq: int | None = None
+    outcome: str = ""
+    """What became of an attempt, with what the host said."""
 
 
-_STAGES = ((MAIL_RECEIVED, "door"), (MAIL_AUTHENTICATED, "inbound"), (MAIL_SCORED, "inbound"))
+_STAGES = (
+    (MAIL_RECEIVED, "door"),
+    (MAIL_AUTHENTICATED, "inbound"),
+    (MAIL_SCORED, "inbound"),
+    (MAIL_SUBMITTED, "inbound"),
+)
 
 
 def find_mail(house: House, name: str) -> list[str]:
@@ -54,4 +67,18 @@ def trace(house: House, mail_id: str) -> list[Step]:
                     "mailbox", e.type, e.recorded_at or 0, e.event_id or "", mail_id, mailbox, e.seq
                 ),
             )
+    for r in house.log.find(MAIL_ATTEMPTED, mail_id):
+        told = decode_as(Attempted, r.value)
+        words = (told.outcome, str(told.code or ""), told.enhanced, told.reason)
+        steps.setdefault(
+            r.event_id,
+            Step(
+                "outbound",
+                r.type,
+                r.recorded_at,
+                r.event_id,
+                mail_id,
+                outcome=" ".join(word for word in words if word),
+            ),
+        )
     return list(steps.values())

@@ -1,4 +1,4 @@
-"""Events of a mail, before it reaches a mailbox.
+"""Events of a mail outside of mailboxes: how it came, was judged, and was sent on.
 
 Field for field what the .avsc files say, in which the meaning and the unit of each field stands.
 """
@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from schemas.parts import Arc, Dkim, Dmarc, IpRev, PartRef, RuleHit, Source, Spf, Verdict
+from schemas.parts import (
+    Arc,
+    Dkim,
+    Dmarc,
+    IpRev,
+    Outcome,
+    PartRef,
+    RuleHit,
+    Source,
+    Spf,
+    SubmittedBy,
+    Verdict,
+)
 
 
 class MailEvent(Struct, frozen=True, kw_only=True, gc=False):
@@ -32,6 +44,7 @@ class Received(MailEvent, frozen=True, kw_only=True):
     client_network: str = ""
     sender_domain: str = ""
     mailboxes: list[str]
+    forwards: int = 0
     labels: list[str] = field(default_factory=list[str])
     flags: list[str] = field(default_factory=list[str])
     parts: list[PartRef] = field(default_factory=list[PartRef])
@@ -61,4 +74,33 @@ class Scored(MailEvent, frozen=True, kw_only=True):
     blocklists: list[str] = field(default_factory=list[str])
     model_id: str
     reason: str = ""
+    sealed: bytes
+
+
+class Submitted(MailEvent, frozen=True, kw_only=True):
+    """A mail is to be sent to one address on another host. Its event_id names the submission."""
+
+    reason: SubmittedBy
+    via_domain: str
+    sender_domain: str = ""
+    target_domain: str
+    size: int = 0
+    suppressed: str = ""
+    bounceable: bool = False
+    sealed: bytes
+
+
+class Attempted(MailEvent, frozen=True, kw_only=True):
+    """A submission was attempted, or decided without an attempt."""
+
+    submission_id: str
+    attempt: int
+    outcome: Outcome
+    code: int = 0
+    enhanced: str = ""
+    reason: str = ""
+    next_at: int = 0
+    tls_version: str = ""
+    arc: str = ""
+    bounce_id: str = ""
     sealed: bytes

@@ -33,6 +33,10 @@ class Fingerprint:
         """Return the 16-octet fingerprint of a reverse-path."""
         return self._of(b"reverse-path", reverse_path.encode("utf-8", "surrogateescape"))[:16]
 
+    def forwarded(self, text: str) -> bytes:
+        """Return the 32-octet fingerprint of what a rewritten reverse-path says."""
+        return self._of(b"forwarded", text.encode("utf-8", "surrogatepass"))
+
     def in_mailbox(self, mailbox_id: str, kind: str, value: str) -> bytes:
         """Return the 16-octet fingerprint of a `kind` of value, different in each mailbox."""
         return self._of(mailbox_id.encode(), kind.encode(), value.encode("utf-8", "surrogatepass"))[

@@ -72,6 +72,16 @@ def deliver_id(mail_id: str, mailbox_id: str) -> str:
     return derived("deliver", mail_id, mailbox_id)
 
 
+def submission_id(mail_id: str, ordinal: int) -> str:
+    """Return the identity of the submission to the `ordinal`-th target that a mail came with."""
+    return derived("submission", mail_id, str(ordinal))
+
+
+def bounce_id(submission_id: str) -> str:
+    """Return the identity of the submission that reports the failure of another."""
+    return derived("bounce", submission_id)
+
+
 def imported_mail_id(mailbox_id: str, raw_hmac: bytes) -> str:
     """Return the identity of an imported mail: same bytes in the same mailbox, same mail."""
     return derived("import", mailbox_id, raw_hmac)

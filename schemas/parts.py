@@ -40,6 +40,12 @@ ErasedBy = Literal["unknown", "user", "window", "account", "admin"]
 ThreadedBy = Literal["unknown", "references", "in_reply_to", "subject", "root", "user", "fallback"]
 """The evidence that put a message into its thread."""
 
+SubmittedBy = Literal["unknown", "forward", "return", "bounce"]
+"""Why a mail is sent to another host."""
+
+Outcome = Literal["unknown", "delivered", "deferred", "bounced", "suppressed", "dropped"]
+"""What became of an attempt to send a mail."""
+
 
 class Part(Struct, frozen=True, kw_only=True, gc=False):
     """A record that stands inside another."""
@@ -52,6 +58,14 @@ class PartRef(Part, frozen=True, kw_only=True):
     size: int
 
 
+class Forward(Part, frozen=True, kw_only=True):
+    """An address on another host that a mail is passed on to."""
+
+    by: SubmittedBy
+    alias: str
+    address: str
+
+
 class ReceivedSecret(Part, frozen=True, kw_only=True):
     """What of a received mail is personal."""
 
@@ -62,6 +76,7 @@ class ReceivedSecret(Part, frozen=True, kw_only=True):
     forward_paths: list[str]
     skeleton: bytes
     skeleton_part: bytes = b""
+    forwards: list[Forward] = field(default_factory=list[Forward])
 
 
 class Spf(Part, frozen=True, kw_only=True):
@@ -158,6 +173,32 @@ class ScoredSecret(Part, frozen=True, kw_only=True):
     features: list[int] = field(default_factory=list[int])
     tokens: list[TokenWeight] = field(default_factory=list[TokenWeight])
     reasons: list[str] = field(default_factory=list[str])
+
+
+class Failure(Part, frozen=True, kw_only=True):
+    """What a bounce reports (RFC 3464)."""
+
+    recipient: str
+    status: str
+    code: int
+    last_attempt_at: int
+
+
+class SubmittedSecret(Part, frozen=True, kw_only=True):
+    """What of a submission is personal."""
+
+    reverse_path: str
+    forward_path: str
+    alias: str = ""
+    failure: list[Failure] = field(default_factory=list[Failure])
+
+
+class AttemptedSecret(Part, frozen=True, kw_only=True):
+    """What of an attempt is personal: a host may name the recipient in its reply."""
+
+    remote_host: str
+    remote_address: str = ""
+    reply: str = ""
 
 
 class Placement(Part, frozen=True, kw_only=True):

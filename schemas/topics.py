@@ -12,6 +12,8 @@ from schemas import commands, events, mailbox_events
 MAIL_RECEIVED = "mail.received"
 MAIL_AUTHENTICATED = "mail.authenticated"
 MAIL_SCORED = "mail.scored"
+MAIL_SUBMITTED = "mail.submitted"
+MAIL_ATTEMPTED = "mail.attempted"
 MAILBOX_COMMANDS = "mailbox.commands"
 MAILBOX_EVENTS = "mailbox.events"
 
@@ -73,6 +75,20 @@ TOPICS: dict[str, Topic] = {
             "Verdicts of SPF, DKIM, ARC and DMARC with their evidence.",
         ),
         Topic(MAIL_SCORED, "mail_id", (events.Scored,), "forever", "Spam verdicts."),
+        Topic(
+            MAIL_SUBMITTED,
+            "mail_id",
+            (events.Submitted,),
+            "forever",
+            "Mail that is to be sent to another host, one record a target.",
+        ),
+        Topic(
+            MAIL_ATTEMPTED,
+            "mail_id",
+            (events.Attempted,),
+            "forever",
+            "What became of each attempt to send it.",
+        ),
         Topic(
             MAILBOX_COMMANDS,
             "mailbox_id",

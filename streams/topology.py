@@ -5,12 +5,15 @@ MX, submission, importer ──► mail.received
       INBOUND  store ▸ authenticate ▸ score ▸ route
                                ├──► mail.authenticated
                                ├──► mail.scored
+                               ├──► mail.submitted ──► OUTBOUND  fold ▸ send
+                               │                          └──► mail.attempted ──► RELEASE
                                └──► mailbox.commands  ◄── REST, IMAP, timers
                                        │
       MAILBOX  thread ▸ label ▸ deliver       (the one writer of a mailbox)
                                        └──► mailbox.events
                                                │
       LIFECYCLE  time ▸ count ▸ destroy ───────┤   (timers give mailbox.commands when due)
+      with it RELEASE  count ▸ destroy         │   (of mail.attempted)
                                                │
       PROJECTIONS  mailbox · contacts · search   (each its own consumer)
 """
@@ -20,9 +23,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.topics import (
+    MAIL_ATTEMPTED,
     MAIL_AUTHENTICATED,
     MAIL_RECEIVED,
     MAIL_SCORED,
+    MAIL_SUBMITTED,
     MAILBOX_COMMANDS,
     MAILBOX_EVENTS,
 )
@@ -52,7 +57,7 @@ INBOUND = StageNode(
     name="inbound",
     source=MAIL_RECEIVED,
     steps=("store", "authenticate", "score", "route"),
-    sinks=(MAIL_AUTHENTICATED, MAIL_SCORED, MAILBOX_COMMANDS),
+    sinks=(MAIL_AUTHENTICATED, MAIL_SCORED, MAIL_SUBMITTED, MAILBOX_COMMANDS),
     folds=None,
 )
 
@@ -72,7 +77,27 @@ LIFECYCLE = StageNode(
     folds=None,
 )
 
+RELEASE = StageNode(
+    name="release",
+    source=MAIL_ATTEMPTED,
+    steps=("count", "destroy"),
+    sinks=(),
+    folds=None,
+)
+"""Counts who needs a mail together with LIFECYCLE, and is run by the same process and thread."""
+
+OUTBOUND = StageNode(
+    name="outbound",
+    source=MAIL_SUBMITTED,
+    steps=("fold", "send"),
+    sinks=(MAIL_SUBMITTED, MAIL_ATTEMPTED),
+    folds=MAIL_ATTEMPTED,
+)
+"""Folds its two sinks into the queue, and waits for other hosts: no runner of stages hosts it, one
+process of the installation does (streams/outbound/dispatch.py)."""
+
 STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
+"""Each run by a process of its own."""
 
 SEARCH = ProjectionNode("search", MAILBOX_EVENTS)
 

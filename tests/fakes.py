@@ -11,6 +11,7 @@ from typing import Literal
 from infra.ports import (
     Account,
     Arrival,
+    Backlog,
     DirectoryError,
     EngineDown,
     Grant,
@@ -21,7 +22,7 @@ from schemas.codec import decode
 from schemas.content import open_received, original
 from schemas.events import Received
 from schemas.fingerprint import Fingerprint
-from schemas.parts import ReceivedSecret
+from schemas.parts import Forward, ReceivedSecret
 from schemas.seal import new_key
 
 SECRET = b"s" * 32
@@ -147,12 +148,15 @@ class FakeDirectory:
             for address, mailbox_id in accounts.items()
         }
         self._aliases = dict(aliases)
+        self.forwards: dict[str, Sequence[Forward]] = {}
         self.down = False
         self.asked = 0
 
     def hosts(self, domain: str) -> bool:
         self._check()
-        return any(a.endswith("@" + domain) for a in (*self._accounts, *self._aliases))
+        return any(
+            a.endswith("@" + domain) for a in (*self._accounts, *self._aliases, *self.forwards)
+        )
 
     def resolve(self, address: str) -> Recipient | None:
         self._check()
@@ -162,6 +166,11 @@ class FakeDirectory:
         plain = f"{base}@{domain}"
         account = self._accounts.get(self._aliases.get(plain, plain))
         return None if account is None else Recipient(account.mailbox_id, account.address, detail)
+
+    def reach(self, address: str) -> Sequence[Recipient | Forward]:
+        found = self.resolve(address)
+        local = () if found is None else (found,)
+        return (*local, *self.forwards.get(address.lower(), ()))
 
     def _check(self) -> None:
         if self.down:
@@ -221,3 +230,15 @@ class FakeLag:
 
     def lag(self) -> int:
         return self.value
+
+
+class FakeBacklogs:
+    """A backlog of four mails, the oldest of which waits for a minute."""
+
+    def __init__(self) -> None:
+        self.down = False
+
+    def backlog(self) -> Backlog:
+        if self.down:
+            raise EngineDown("queue")
+        return Backlog(depth=4, held=1, oldest_at=FakeClock().now - 60_000_000)

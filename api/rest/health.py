@@ -12,7 +12,7 @@ from api.rest.openapi import described
 from api.rest.reply import reply
 from api.rest.shapes import Health
 from api.services import Services
-from infra.ports import EngineDown
+from infra.ports import Backlog, EngineDown
 from schemas.topics import MAILBOX_COMMANDS
 
 router = APIRouter(tags=["health"])
@@ -39,10 +39,19 @@ async def metrics(request: Request) -> Response:
     """Return measures in the text format of Prometheus."""
     context = context_of(request)
     lag = await context.threads.engines(context.services.lag.lag)
+    backlog = await context.threads.engines(_backlog, context.services)
     return Response(
-        context.measures.text(lag),
+        context.measures.text(lag, backlog, context.services.clock()),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )
+
+
+def _backlog(services: Services) -> Backlog | None:
+    try:
+        return services.backlogs.backlog()
+    except EngineDown:
+        # The other measures are still worth having.
+        return None
 
 
 def _missing(services: Services) -> list[str]:

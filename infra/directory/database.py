@@ -7,10 +7,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
-from infra.directory.tables import METADATA
+from infra.directory.tables import ALIAS, FORMER_ALIAS, METADATA
 from infra.ports import Clock, EngineDown, Fault
 
 _SQLITE_SETTINGS = (
@@ -33,10 +33,22 @@ class Database:
             event.listen(self._engine, "connect", _set_up_sqlite)
         with self._translated():
             METADATA.create_all(self._engine)
+            self._take_over_aliases()
             if self._engine.dialect.name == "sqlite":
                 # Nothing is ever written through this connection, so that its data_version
                 # changes with every commit of anybody, other processes included.
                 self._watch = self._engine.raw_connection()
+
+    def _take_over_aliases(self) -> None:
+        """Move what is in the former table of aliases into the one of now."""
+        if not inspect(self._engine).has_table(FORMER_ALIAS):
+            return
+        columns = ", ".join(column.name for column in ALIAS.columns)
+        with self._engine.begin() as c:
+            c.exec_driver_sql(
+                f"insert into {ALIAS.name} ({columns}) select {columns} from {FORMER_ALIAS}"
+            )
+            c.exec_driver_sql(f"drop table {FORMER_ALIAS}")
 
     @contextmanager
     def connect(self) -> Generator[Connection]:

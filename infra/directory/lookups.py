@@ -9,13 +9,14 @@ from typing import Any, TypeVar, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from infra.directory.database import Database
 from infra.directory.names import Name, parse
 from infra.directory.tables import ACCOUNT, ALIAS, DOMAIN, TOKEN
 from infra.ports import Account, Grant, Recipient
 from mail.addresses import canonical_domain
+from schemas.parts import Forward
 
 T = TypeVar("T")
 
@@ -45,11 +46,15 @@ class Lookups:
         return self._remember(("hosted", ""), self._hosted)
 
     def resolve(self, address: str) -> Recipient | None:
-        """Return whom `address` reaches. Raises EngineDown.
+        """Return the mailbox that `address` reaches. Raises EngineDown.
 
-        None for nobody, and for an alias whose target is on another host.
+        None for nobody, and for an alias whose targets are all on other hosts.
         """
-        return self._remember(("resolve", address), lambda: self._resolve(address))
+        return next((r for r in self.reach(address) if isinstance(r, Recipient)), None)
+
+    def reach(self, address: str) -> Sequence[Recipient | Forward]:
+        """Return all that `address` reaches, here and on other hosts. Raises EngineDown."""
+        return self._remember(("reach", address), lambda: self._reach(address))
 
     def accounts(self) -> Sequence[Account]:
         """Return all accounts, by address. Raises EngineDown."""
@@ -136,33 +141,41 @@ class Lookups:
         with self._database.connect() as c:
             return frozenset(c.execute(select(DOMAIN.c.name)).scalars())
 
-    def _resolve(self, address: str) -> Recipient | None:
+    def _reach(self, address: str) -> Sequence[Recipient | Forward]:
         name = parse(address)
         if name is None:
-            return None
+            return ()
         account = self._account_where(select(ACCOUNT).where(ACCOUNT.c.address == name.address))
-        if account is None:
-            account, name = self._through_alias(name)
-        return account and Recipient(account.mailbox_id, account.address, name.detail)
+        if account is not None:
+            return (Recipient(account.mailbox_id, account.address, name.detail),)
+        return self._through_alias(name)
 
-    def _through_alias(self, name: Name) -> tuple[Account | None, Name]:
-        """Return the account behind an alias, and the name whose detail counts.
-
-        A detail that the sender wrote counts more than the one the alias was made with.
-        """
+    def _through_alias(self, name: Name) -> Sequence[Recipient | Forward]:
         with self._database.connect() as c:
-            row = c.execute(
-                select(ACCOUNT, ALIAS.c.target)
-                .join(ALIAS, ALIAS.c.account == ACCOUNT.c.address)
-                .where(ALIAS.c.alias == name.address)
-            ).first()
-        if row is None:
-            return None, name
-        target = parse(cast("str", row.target))
+            targets = (
+                c.execute(
+                    select(ALIAS.c.target)
+                    .where(ALIAS.c.alias == name.address)
+                    .order_by(ALIAS.c.created_at, func.lower(ALIAS.c.target))
+                )
+                .scalars()
+                .all()
+            )
+        found = [self._target(name, cast("str", target)) for target in targets]
+        return tuple(one for one in found if one is not None)
+
+    def _target(self, name: Name, address: str) -> Recipient | Forward | None:
+        """Return what one target of an alias is now: its domain may have become ours since."""
+        target = parse(address)
+        if target is None:
+            return None
+        if not self._has(target.domain):
+            return Forward(by="forward", alias=name.address, address=address)
+        account = self._account_where(select(ACCOUNT).where(ACCOUNT.c.address == target.address))
         # A detail that the sender wrote counts more than the one the alias was made with.
-        return _account(row), target._replace(
-            detail=name.detail or target.detail
-        ) if target else name
+        return account and Recipient(
+            account.mailbox_id, account.address, name.detail or target.detail
+        )
 
     def _account_where(self, query: Select[Any]) -> Account | None:
         with self._database.connect() as c:

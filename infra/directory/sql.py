@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Literal, cast
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Insert, Row, delete, insert, select, update
+from sqlalchemy import Connection, Insert, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from infra.directory.database import Database
@@ -22,6 +22,9 @@ from schemas.identity import timed
 
 DEFAULT_QUOTA = 15_000_000_000
 """What a new account may hold, octets."""
+
+MOST_TARGETS = 50
+"""Addresses that one alias reaches at most."""
 
 Scope = Literal["read", "write"]
 
@@ -36,7 +39,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another address of an account, or of somebody on another host (`remote`)."""
+    """An address that reaches an account, or somebody on another host (`remote`)."""
 
     alias: str
     target: str
@@ -152,7 +155,7 @@ class SqlDirectory(Lookups):
     # -- aliases -----------------------------------------------------------------------------
 
     def add_alias(self, alias: str, address: str) -> Alias:
-        """Let `alias` reach `address`: a local account (a detail is kept) or one elsewhere.
+        """Let `alias` reach `address` too: a local account (a detail is kept) or one elsewhere.
 
         Raises DirectoryError.
         """
@@ -165,10 +168,22 @@ class SqlDirectory(Lookups):
         remote = not self.hosts(target.domain)
         if not remote and self.account(target.address) is None:
             raise DirectoryError(f"there is no account {target.address} that {alias} could reach")
+        # Elsewhere a local part is not ours to fold (RFC 5321 section 2.4).
+        local = address.strip().rpartition("@")[0]
         detail = f"+{target.detail}" if target.detail else ""
-        made = Alias(name.address, f"{target.user}{detail}@{target.domain}", remote, self._clock())
+        made = Alias(
+            name.address,
+            f"{local if remote else target.user + detail}@{target.domain}",
+            remote,
+            self._clock(),
+        )
         with self._database.begin() as c:
-            _require_new(c, name)
+            _require_ours(c, name)
+            targets = _targets(c, name)
+            if made.target in targets:
+                raise DirectoryError(f"{name.address} is an alias already of {made.target}")
+            if len(targets) >= MOST_TARGETS:
+                raise DirectoryError(f"{name.address} has {MOST_TARGETS} addresses, the most")
             _store(
                 c,
                 insert(ALIAS).values(
@@ -182,17 +197,21 @@ class SqlDirectory(Lookups):
         return made
 
     def aliases(self) -> Sequence[Alias]:
-        """Return all aliases, by name."""
+        """Return all aliases, by name, one row for each address that one reaches."""
         with self._database.connect() as c:
-            rows = c.execute(select(ALIAS).order_by(ALIAS.c.alias)).all()
+            rows = c.execute(select(ALIAS).order_by(ALIAS.c.alias, ALIAS.c.created_at)).all()
         return [Alias(r.alias, r.target, r.account is None, r.created_at) for r in rows]
 
-    def remove_alias(self, alias: str) -> None:
-        """Remove an alias. Raises DirectoryError."""
+    def remove_alias(self, alias: str, address: str | None = None) -> None:
+        """Remove an alias, or one of the addresses that it reaches. Raises DirectoryError."""
         name = valid_address(alias)
+        gone = delete(ALIAS).where(ALIAS.c.alias == name.address)
+        if address is not None:
+            gone = gone.where(func.lower(ALIAS.c.target) == address.strip().lower())
         with self._database.begin() as c:
-            if not c.execute(delete(ALIAS).where(ALIAS.c.alias == name.address)).rowcount:
-                raise DirectoryError(f"there is no alias {name.address}")
+            if not c.execute(gone).rowcount:
+                to = f" of {address}" if address is not None else ""
+                raise DirectoryError(f"there is no alias {name.address}{to}")
 
     # -- tokens ------------------------------------------------------------------------------
 
@@ -250,14 +269,23 @@ class SqlDirectory(Lookups):
 
 def _require_new(c: Connection, name: Name) -> None:
     """Raise DirectoryError unless `name` is free and in a domain of ours."""
+    _require_ours(c, name)
+    if _targets(c, name):
+        raise DirectoryError(f"{name.address} is an alias already")
+
+
+def _require_ours(c: Connection, name: Name) -> None:
+    """Raise DirectoryError unless `name` is in a domain of ours, and no account."""
     if c.execute(select(DOMAIN.c.name).where(DOMAIN.c.name == name.domain)).first() is None:
         raise DirectoryError(
             f"the domain {name.domain} is not hosted here; add it with `domain add` first"
         )
     if c.execute(select(ACCOUNT.c.address).where(ACCOUNT.c.address == name.address)).first():
         raise DirectoryError(f"the account {name.address} is there already")
-    if c.execute(select(ALIAS.c.alias).where(ALIAS.c.alias == name.address)).first():
-        raise DirectoryError(f"{name.address} is an alias already")
+
+
+def _targets(c: Connection, name: Name) -> Sequence[str]:
+    return c.execute(select(ALIAS.c.target).where(ALIAS.c.alias == name.address)).scalars().all()
 
 
 def _store(c: Connection, statement: Insert) -> None:

@@ -31,9 +31,10 @@ ACCOUNT = Table(
 )
 
 ALIAS = Table(
-    "alias",
+    "alias_target",
     METADATA,
     Column("alias", String(320), primary_key=True),
+    Column("target", String(320), primary_key=True, doc="The address as it was given, folded."),
     Column(
         "domain",
         String(255),
@@ -49,9 +50,11 @@ ALIAS = Table(
         index=True,
         doc="The local account; null when the target is remote.",
     ),
-    Column("target", String(320), nullable=False, doc="The address as it was given, folded."),
     Column("created_at", BigInteger, nullable=False),
 )
+
+FORMER_ALIAS = "alias"
+"""The table of aliases that had one target each."""
 
 DOMAIN_KEY = Table(
     "domain_key",

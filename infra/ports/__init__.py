@@ -38,17 +38,21 @@ from infra.ports.log import (
     TransactionalLog,
     traceparent,
 )
+from infra.ports.outbound import Backlog, Backlogs, Courier, Parcel, Receipt, SealingKeys
 from infra.ports.stages import DeadLetter, DeadLetters, Due, Outcome, Outcomes, Refusal, Timers
 from infra.ports.wake import Listener, Wake
 
 __all__ = [
     "Account",
     "Arrival",
+    "Backlog",
+    "Backlogs",
     "Caused",
     "Checkpoint",
     "Clock",
     "Content",
     "ContentStore",
+    "Courier",
     "DeadLetter",
     "DeadLetters",
     "Directory",
@@ -72,6 +76,7 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Output",
+    "Parcel",
     "PartGarbage",
     "PartMissing",
     "PartStore",
@@ -79,11 +84,13 @@ __all__ = [
     "Progress",
     "Random",
     "Reader",
+    "Receipt",
     "Recipient",
     "Record",
     "Refusal",
     "Resolve",
     "Room",
+    "SealingKeys",
     "Timers",
     "Told",
     "TransactionalLog",

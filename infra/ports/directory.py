@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from schemas.parts import Forward
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -43,7 +45,14 @@ class Directory(Protocol):
         ...
 
     def resolve(self, address: str) -> Recipient | None:
-        """Return whom an address reaches: account, alias or sub-address; None for nobody."""
+        """Return the mailbox that an address reaches: account, alias or sub-address.
+
+        None for nobody, and for an alias that reaches other hosts alone.
+        """
+        ...
+
+    def reach(self, address: str) -> Sequence[Recipient | Forward]:
+        """Return all that an address reaches, here and on other hosts; nothing for nobody."""
         ...
 
     def accounts(self) -> Sequence[Account]:

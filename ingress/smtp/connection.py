@@ -266,7 +266,9 @@ class Connection(SMTP):
     async def _resolve(self, path: Path) -> Reply:
         if self._too_fast(RECIPIENTS):
             return replies.RECIPIENTS_TOO_FAST
-        found = await self._door.recipients.resolve(path)
+        transaction = self._dialog.transaction
+        of_nobody = transaction is not None and not transaction.reverse_path.text
+        found = await self._door.recipients.resolve(path, of_nobody=of_nobody)
         if isinstance(found, Reply):
             return self._counted(self._dialog.refusal(found))
         return self._dialog.resolved(path, found)
@@ -308,15 +310,18 @@ class Connection(SMTP):
         if not self._door.offer.dialect.each_recipient:
             return [await self._accept(content, transaction, transaction.recipients)]
         try:
-            full = await self._door.recipients.full({r.mailbox_id for r in transaction.recipients})
+            full = await self._door.recipients.full(
+                {m for r in transaction.recipients for m in r.mailboxes}
+            )
         except EngineDown:
             return self._for_each(transaction, replies.ENGINE_DOWN)
-        with_room = [r for r in transaction.recipients if r.mailbox_id not in full]
+        with_room = [r for r in transaction.recipients if full.isdisjoint(r.mailboxes)]
         if not with_room:
             return self._for_each(transaction, replies.OVER_QUOTA)
         reply = await self._accept(content, transaction, with_room)
         return [
-            replies.OVER_QUOTA if r.mailbox_id in full else reply for r in transaction.recipients
+            reply if full.isdisjoint(r.mailboxes) else replies.OVER_QUOTA
+            for r in transaction.recipients
         ]
 
     async def _message(self, hold: Callable[[int], bool]) -> Message | Refusal:
@@ -347,6 +352,7 @@ class Connection(SMTP):
             helo=client.helo,
             reverse_path=transaction.reverse_path.text,
             forward_paths=[r.forward_path for r in recipients],
+            forwards=[f for r in recipients for f in r.forwards],
             smtputf8=transaction.smtputf8,
             tls_version=self._tls_facts[0],
             tls_cipher=self._tls_facts[1],
@@ -355,7 +361,7 @@ class Connection(SMTP):
         self._rest_timeout()
         try:
             return await self._door.acceptance.accept(
-                content, envelope, [r.mailbox_id for r in recipients]
+                content, envelope, [m for r in recipients for m in r.mailboxes]
             )
         finally:
             self._reset_timeout()

@@ -77,6 +77,7 @@ NOT_SMTP = goodbye(421, "4.7.0", "This is a mail server")
 # Who it is from, and for.
 XFORWARD_DENIED = reply(550, "5.7.1", "Not from this address")
 NO_SUCH_USER = reply(550, "5.1.1", "No such user here")
+ONLY_BOUNCES = reply(550, "5.7.1", "This address takes delivery reports only")
 RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied")
 # RFC 3463 section 3.3: temporary, for its owner may make room.
 OVER_QUOTA = reply(452, "4.2.2", "Mailbox is full")

@@ -16,6 +16,7 @@ from ingress.smtp.connection import Connection, template
 from ingress.smtp.dialect import Dialect
 from ingress.smtp.door import Door, Live, Timeouts
 from ingress.smtp.recipients import Recipients
+from ingress.smtp.returning import ReturnPaths
 from ingress.smtp.screening import Screening
 from ingress.smtp.session import Offer
 from schemas.fingerprint import Fingerprint
@@ -61,6 +62,7 @@ class Server:
         tls: ssl.SSLContext | None = None,
         room: Room | None = None,
         screening: Screening | None = None,
+        returns: ReturnPaths | None = None,
     ) -> None:
         """With `screening`, what DMARC says to reject is refused in answer to DATA."""
         self._options = options
@@ -90,6 +92,7 @@ class Server:
                 postmaster=options.postmaster,
                 room=room,
                 full_later=dialect.each_recipient,
+                returns=returns,
             ),
             limits=limits,
             lag=lag,

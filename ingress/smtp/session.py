@@ -15,9 +15,11 @@ hello. In LMTP the first command is LHLO.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from infra.ports import Recipient
+from ingress.arrival import MAX_FORWARDS
 from ingress.smtp import replies, xforward
 from ingress.smtp.commands import (
     Command,
@@ -33,6 +35,7 @@ from ingress.smtp.dialect import Dialect
 from ingress.smtp.paths import Path
 from ingress.smtp.replies import Reply
 from ingress.smtp.xforward import Client
+from schemas.parts import Forward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,9 @@ class Reached:
 
     forward_path: str
     """As the client wrote it."""
-    mailbox_id: str
+    mailboxes: tuple[str, ...]
+    forwards: tuple[Forward, ...] = ()
+    """Addresses on other hosts that it goes on to."""
 
 
 @dataclass(slots=True)
@@ -129,10 +134,20 @@ class Session:
         self.transaction = Transaction(mail.path, mail.smtputf8)
         return replies.SENDER_OK
 
-    def resolved(self, path: Path, recipient: Recipient) -> Reply:
+    def resolved(self, path: Path, reach: Sequence[Recipient | Forward]) -> Reply:
         """Add a recipient: the answer to Resolve."""
         assert self.transaction is not None
-        self.transaction.recipients.append(Reached(path.text, recipient.mailbox_id))
+        new = Reached(
+            path.text,
+            tuple(r.mailbox_id for r in reach if isinstance(r, Recipient)),
+            tuple(r for r in reach if isinstance(r, Forward)),
+        )
+        # The client sends a mail to those that are left over in a second transaction, as it does
+        # when there are too many of them.
+        there = sum(len(r.forwards) for r in self.transaction.recipients)
+        if there + len(new.forwards) > MAX_FORWARDS:
+            return replies.TOO_MANY_RECIPIENTS
+        self.transaction.recipients.append(new)
         return replies.RECIPIENT_OK
 
     def ended(self) -> None:

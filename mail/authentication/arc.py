@@ -167,6 +167,16 @@ def field_instance(field: Field, name: bytes) -> int:
     return int(number)
 
 
+def highest_instance(raw: bytes) -> int:
+    """Return the highest instance in a message; 0 when its ARC fields can't be numbered."""
+    message = Message(raw)
+    try:
+        numbered = [_numbered(message.named(n), n) for n in (RESULTS, SIGNATURE, SEAL)]
+    except _ChainFails:
+        return 0
+    return max(max(found, default=0) for found in numbered)
+
+
 def _links(numbered: Mapping[bytes, Mapping[int, Field]], highest: int) -> list[_Link]:
     newest = numbered[SEAL].get(highest)
     if newest is not None:

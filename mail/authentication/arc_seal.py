@@ -14,9 +14,11 @@ from mail.authentication.arc import (
     SIGNATURE,
     ArcOutcome,
     field_instance,
+    highest_instance,
 )
 from mail.authentication.canonicalization import relaxed_field
 from mail.authentication.message import Message
+from mail.authentication.reasons import Reason
 from mail.authentication.signing import SigningError, SigningKey, signed_field
 from mail.fields import split_header
 from mail.trace import authserv_id_of
@@ -95,6 +97,20 @@ def seal(
     ]
     sealed = signed_field(b"ARC-Seal", seal_tags, covered, key, fold_value=False)
     return sealed + signature + recorded
+
+
+def recorded_outcome(raw: bytes, result: str, reason: str, sealers: Sequence[str]) -> ArcOutcome:
+    """Return what `seal` needs of a validation that was made and recorded earlier.
+
+    `raw` is the message as it came; a result other than none and pass counts as fail.
+    """
+    told = Reason.ARC_FAILED_BEFORE if reason == Reason.ARC_FAILED_BEFORE else Reason.ARC_VALID
+    if result == "none":
+        return ArcOutcome("none", Reason.ARC_ABSENT, "")
+    if result == "pass":
+        return ArcOutcome("pass", told, "", tuple(sealers), (), len(sealers))
+    before = told is Reason.ARC_FAILED_BEFORE
+    return ArcOutcome("fail", told, "", tuple(sealers), (), highest_instance(raw), before)
 
 
 def merged_results(raw: bytes, own_id: str) -> str:

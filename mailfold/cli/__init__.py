@@ -15,7 +15,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "child": ("serve:child", ""),
     "domain": ("accounts:domain", "Domains that mail is accepted for."),
     "account": ("accounts:account", "Accounts, each with one mailbox."),
-    "alias": ("accounts:alias", "Addresses that deliver to an account."),
+    "alias": ("accounts:alias", "Addresses that reach accounts, or other hosts."),
     "token": ("accounts:token", "Tokens for the REST API."),
     "filter": ("filters:filter_", "Filters of an account: what is done to its new mail."),
     "import": ("imports:import_", "Import mbox, Maildir, .eml, folders or tars of them."),
@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("events:trace", "Show every event of one mail, all stages, with times."),
     "events": ("events:events", "Read the topics."),
     "projection": ("projections:projection", "Projections: list, rebuild, verify."),
+    "queue": ("queue:queue", "Mail to other hosts: list, show, try now, drop."),
     "dead": ("dead:dead", "Dead letters: list, show, try again."),
     "doctor": ("doctor:doctor", "Say what is wrong with this installation."),
 }

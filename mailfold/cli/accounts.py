@@ -163,14 +163,17 @@ def account_remove(address: str) -> None:
 
 @click.group()
 def alias() -> None:
-    """Addresses that deliver to an account."""
+    """Addresses that reach accounts, or addresses on other hosts."""
 
 
 @alias.command("add")
 @click.argument("name", metavar="ALIAS")
 @click.argument("address")
 def alias_add(name: str, address: str) -> None:
-    """Deliver mail for ALIAS to ADDRESS."""
+    """Let mail for ALIAS reach ADDRESS too: an account, or an address on another host.
+
+    Mail to another host is sealed with the keys of ALIAS's domain; see `mailfold domain keys`.
+    """
     with open_house() as house, _directory_errors():
         house.directory.add_alias(name, address)
 
@@ -194,10 +197,11 @@ def alias_list(as_json: bool) -> None:
 
 @alias.command("remove")
 @click.argument("name", metavar="ALIAS")
-def alias_remove(name: str) -> None:
-    """Remove an alias."""
+@click.argument("address", required=False)
+def alias_remove(name: str, address: str | None) -> None:
+    """Remove an alias, or one ADDRESS of those that it reaches."""
     with open_house() as house, _directory_errors():
-        house.directory.remove_alias(name)
+        house.directory.remove_alias(name, address)
 
 
 @click.group()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from mailfold.cli.output import Failure
-from mailfold.erasing import erase_again, erase_mails, mailboxes_of
+from mailfold.erasing import erase_again, erase_mails, received_as
 from mailfold.tracing import find_mail
-from mailfold.wiring import open_house
+from mailfold.wiring import House, open_house
 
 
 @click.command()
@@ -33,13 +33,18 @@ def erase(mail: str | None, address: str | None, again: bool) -> None:
             if account is None:
                 raise Failure(f"there is no account {address}; see `mailfold account list`")
             mailbox_id = account.mailbox_id
-        known = [
-            m
-            for m in find_mail(house, mail)
-            if (found := mailboxes_of(house, m)) and (mailbox_id is None or mailbox_id in found)
-        ]
+        known = [m for m in find_mail(house, mail) if _is_known(house, m, mailbox_id)]
         if not known:
             where = f" in the mailbox of {address}" if address else ""
             raise Failure(f"no mail is known as {mail}{where}")
         erased = erase_mails(house, known, mailbox_id)
         click.echo(f"{erased} erased" if erased else "nothing was left to erase")
+
+
+def _is_known(house: House, mail_id: str, mailbox_id: str | None) -> bool:
+    received = received_as(house, mail_id)
+    if received is None:
+        return False
+    if mailbox_id is not None:
+        return mailbox_id in received.mailboxes
+    return bool(received.mailboxes or received.forwards)

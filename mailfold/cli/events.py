@@ -175,14 +175,14 @@ def _readable(node: Any) -> Any:
 @click.command()
 @click.argument("mail", metavar="MESSAGE-ID|MAIL_ID")
 @json_option
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for Delivered.")
+@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for delivery.")
 def trace(mail: str, as_json: bool, wait: float) -> None:
     """Show every event of one mail, all stages, with times."""
     with open_house() as house:
         deadline = time.monotonic() + wait
         while True:
             steps = [s for mail_id in find_mail(house, mail) for s in trace_of(house, mail_id)]
-            done = any(s.type in ("Delivered", "Duplicate") for s in steps)
+            done = any(s.type in ("Delivered", "Duplicate", "Attempted") for s in steps)
             if done or time.monotonic() >= deadline:
                 break
             time.sleep(0.1)
@@ -197,7 +197,9 @@ def trace(mail: str, as_json: bool, wait: float) -> None:
                 "mailId": s.mail_id,
                 "mailbox": s.mailbox,
                 "seq": s.seq,
+                "outcome": s.outcome,
             }
             for s in steps
         ]
-        listing(rows, ("recordedAt", "stage", "type", "eventId", "mailbox", "seq"), as_json)
+        columns = ("recordedAt", "stage", "type", "eventId", "mailbox", "seq", "outcome")
+        listing(rows, columns, as_json)

@@ -55,6 +55,7 @@ from streams.topology import (
     LIFECYCLE,
     MAILBOX,
     PROJECTIONS,
+    RELEASE,
     SEARCH,
     ProjectionNode,
 )
@@ -71,7 +72,9 @@ if TYPE_CHECKING:
     from mailfold.policy import CurrentPolicy
     from mailfold.wiring.cluster import Cluster
     from mailfold.wiring.embedded import Embedded
+    from mailfold.wiring.outbound import Outbound
     from streams.inbound.stage import InboundStage
+    from streams.lifecycle.release import ReleaseStage
     from streams.lifecycle.stage import LifecycleStage
     from streams.mailbox.stage import MailboxStage
 
@@ -219,6 +222,15 @@ class House:
             }
         )
 
+    # -- the way out
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        """The queue, and what sends its mail."""
+        from mailfold.wiring.outbound import Outbound
+
+        return Outbound(self, self._closers)
+
     # -- stages
 
     @cached_property
@@ -281,12 +293,21 @@ class House:
             periods=periods,
         )
 
+    def release(self) -> ReleaseStage:
+        """Return the release stage."""
+        from streams.lifecycle.ending import Ending
+        from streams.lifecycle.release import ReleaseStage
+
+        ending = Ending(self.keys, self.content, self.garbage, self.clock)
+        return ReleaseStage(self.engines.lifecycle_state, ending)
+
     def stage(self, name: str) -> Stage[Any]:
         """Return the stage called `name` in the topology. Raises KeyError."""
         made: dict[str, Callable[[], Stage[Any]]] = {
             INBOUND.name: self.inbound,
             MAILBOX.name: self.mailbox,
             LIFECYCLE.name: self.lifecycle,
+            RELEASE.name: self.release,
         }
         return made[name]()
 
@@ -299,15 +320,17 @@ class House:
     def stepping(self, name: str) -> SteppingRunner:
         """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
 
-        With the lifecycle stage go timers and garbage.
+        With the lifecycle stage go the release stage, timers and garbage.
         """
         inner = self.engines.stepping(self.stage(name))
         if name != LIFECYCLE.name:
             return inner
         from streams.runners.timed import TimedRunner
+        from streams.runners.together import TogetherRunner
 
+        both = TogetherRunner(inner, [self.engines.stepping(self.stage(RELEASE.name))])
         return TimedRunner(
-            inner, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
+            both, self.log, self.engines.timers, self.garbage, self.clock, self.checkpoint
         )
 
     # -- projections

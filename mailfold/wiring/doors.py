@@ -11,6 +11,7 @@ from ingress.mx.dialect import ESMTP
 from ingress.smtp.admission import BackPressure
 from ingress.smtp.certificate import generated, tls_context
 from ingress.smtp.dialect import Dialect
+from ingress.smtp.returning import ReturnPaths
 from ingress.smtp.screening import Screening
 from ingress.smtp.server import Options, Server
 
@@ -59,6 +60,7 @@ def _server(
         tls=_tls(house),
         room=house.room(),
         screening=screening,
+        returns=ReturnPaths(house.keys, house.content, house.fingerprint, house.clock),
     )
 
 

@@ -35,6 +35,7 @@ def rest(house: House) -> FastAPI:
             channels=(f"stage.{MAILBOX.name}", VIEWS_CHANNEL),
             limits=house.limits,
             lag=house.lag,
+            backlogs=house.outbound,
             clock=house.clock,
             random=house.random,
             settings=ApiSettings(

@@ -8,7 +8,7 @@ that is delivered twice to this stage has one judgement.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -55,6 +55,14 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """What a mail seals, with its key."""
+
+    secret: ReceivedSecret
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The two events of a judged mail."""
 
@@ -77,6 +85,8 @@ class InboundPlan:
     contents: dict[str, Content]
     judged: dict[str, Judgement]
     """Of the mails that are judged in this batch, for as long as theirs is the one that is kept."""
+    forwarded: dict[str, Opened]
+    """Of the mails that go on to other hosts."""
 
 
 class InboundStage:
@@ -112,8 +122,9 @@ class InboundStage:
         received = [_decoded(r) for r in batch]
         known = self._content.get([r.mail_id for r in received])
         unknown = [r.mail_id for r in received if r.mail_id not in known]
-        keys = self._keys.get(unknown)
-        erased = self._keys.destroyed([i for i in unknown if i not in keys])
+        needed = [*unknown, *(r.mail_id for r in received if r.mail_id in known and r.forwards)]
+        keys = self._keys.get(needed)
+        erased = self._keys.destroyed([i for i in needed if i not in keys])
         fresh = [
             (record, r)
             for record, r in zip(batch, received, strict=True)
@@ -122,7 +133,9 @@ class InboundStage:
         received = [r for r in received if r.mail_id not in erased]
         incoming = [self._open(record, r, keys.get(r.mail_id)) for record, r in fresh]
         judged, contents = self._judged(incoming)
-        return InboundPlan(received, {**known, **contents}, judged)
+        return InboundPlan(
+            received, {**known, **contents}, judged, _forwarded(received, incoming, keys)
+        )
 
     def settle(self, plan: InboundPlan) -> Sequence[Output]:
         """Keep the judgements that are new; publish those that are kept."""
@@ -137,6 +150,17 @@ class InboundStage:
             outputs.append(Output.of(found.scored, content.scored))
             commands = route.commands(received, found.authenticated, found.scored)
             outputs += (Output.of(c) for c in commands)
+            opened = plan.forwarded.get(received.mail_id)
+            if opened is not None:
+                submitted = route.submissions(
+                    received,
+                    opened.secret,
+                    opened.key,
+                    found.authenticated,
+                    found.scored,
+                    self._random,
+                )
+                outputs += (Output.of(s) for s in submitted)
         return outputs
 
     def remember(self, plan: InboundPlan) -> None:
@@ -235,6 +259,25 @@ class InboundStage:
         except Exception as e:  # noqa: BLE001 (a defect in judging mail never stops mail)
             return score.unknown(mail.received, mail.key, type(e).__name__, self._random)
         return score.event(mail.received, found, mail.key, self._random)
+
+
+def _forwarded(
+    received: Sequence[Received], incoming: Sequence[Incoming], keys: Mapping[str, bytes]
+) -> dict[str, Opened]:
+    """Return what is sealed of the mails that go on. Raises Poison."""
+    fresh = {m.received.mail_id: Opened(m.secret, m.key) for m in incoming}
+    found: dict[str, Opened] = {}
+    for r in received:
+        if not r.forwards:
+            continue
+        key = keys.get(r.mail_id)
+        if key is None:
+            raise Poison("key-missing")
+        try:
+            found[r.mail_id] = fresh.get(r.mail_id) or Opened(open_received(r, key), key)
+        except SealError as e:
+            raise Poison(f"seal-{e.reason}") from e
+    return found
 
 
 def _decoded(record: Record) -> Received:

@@ -21,25 +21,28 @@ def compose(hostname: str, received: Received, secret: ReceivedSecret, results: 
     fields = [return_path(secret.reverse_path)]
     if results:
         fields.append(f"Authentication-Results: {results}\r\n".encode())
-    tls = Tls(received.tls_version, received.tls_cipher) if received.tls_version else None
-    fields.append(
-        received_field(
-            # Over LMTP the client is not who gave us the mail: the field below, which is that of
-            # the server in front, tells of it (RFC 5321 section 4.4 has each tell of its own hop).
-            helo=None if received.source == "lmtp" else secret.helo,
-            client_address=secret.client_address,
-            client_name=secret.client_name,
-            by=hostname,
-            protocol=with_protocol(
-                lmtp=received.source == "lmtp",
-                tls=tls is not None,
-                authenticated=received.source == "submission",
-                utf8=received.smtputf8,
-            ),
-            mail_id=received.mail_id,
-            recipients=secret.forward_paths,
-            moment=datetime.fromtimestamp(received.received_at / 1_000_000, UTC),
-            tls=tls,
-        )
-    )
+    fields.append(received_line(hostname, received, secret))
     return b"".join(fields)
+
+
+def received_line(hostname: str, received: Received, secret: ReceivedSecret) -> bytes:
+    """Return our Received field alone, with its line end."""
+    tls = Tls(received.tls_version, received.tls_cipher) if received.tls_version else None
+    return received_field(
+        # Over LMTP the client is not who gave us the mail: the field below, which is that of
+        # the server in front, tells of it (RFC 5321 section 4.4 has each tell of its own hop).
+        helo=None if received.source == "lmtp" else secret.helo,
+        client_address=secret.client_address,
+        client_name=secret.client_name,
+        by=hostname,
+        protocol=with_protocol(
+            lmtp=received.source == "lmtp",
+            tls=tls is not None,
+            authenticated=received.source == "submission",
+            utf8=received.smtputf8,
+        ),
+        mail_id=received.mail_id,
+        recipients=secret.forward_paths,
+        moment=datetime.fromtimestamp(received.received_at / 1_000_000, UTC),
+        tls=tls,
+    )

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from infra.ports import (
     Clock,
-    Content,
     ContentStore,
     Due,
     KeyStore,
@@ -25,10 +23,10 @@ from infra.ports import (
 from schemas import mailbox_events as e
 from schemas.codec import CodecError
 from schemas.commands import Erase
-from schemas.events import Received
 from schemas.identity import derived
 from schemas.topics import MAILBOX_EVENTS
-from streams.lifecycle.copies import Copies, count, ended
+from streams.lifecycle.copies import Copies, count
+from streams.lifecycle.ending import Ending
 from streams.lifecycle.periods import ACTOR, Periods, dues_of
 from streams.lifecycle.state import LifecycleState
 from streams.stage import Poison
@@ -69,9 +67,7 @@ class LifecycleStage:
         self._state = state
         self._timers = timers
         self._keys = keys
-        self._content = content
-        self._garbage = garbage
-        self._clock = clock
+        self._ending = Ending(keys, content, garbage, clock)
         self._periods = periods
 
     def plan(self, batch: Sequence[Record]) -> Plan:
@@ -88,21 +84,13 @@ class LifecycleStage:
             if isinstance(event, e.Erased):
                 plan.erased.append(event.message_id)
         plan.copies.update(copies)
-        contents = self._content.get(list(gone))
-        for mail_id in gone:
-            if ended(copies[mail_id], _mailboxes(contents.get(mail_id))):
-                plan.ended.append(mail_id)
-                plan.copies[mail_id] = None
+        plan.ended.extend(self._ending.ended(copies, gone))
+        plan.copies.update(dict.fromkeys(plan.ended))
         return plan
 
     def settle(self, plan: Plan) -> Sequence[Output]:
         """Destroy keys first: from then on nothing can be read, whatever is still to go."""
-        if plan.erased or plan.ended:
-            self._keys.destroy([*plan.erased, *plan.ended])
-        if plan.ended:
-            self._garbage.release(plan.ended, self._clock())
-            # Last, for its absence says that all of this is done.
-            self._content.remove(plan.ended)
+        self._ending.destroy(plan.erased, plan.ended)
         return plan.outputs
 
     def remember(self, plan: Plan) -> None:
@@ -148,7 +136,3 @@ def _event(record: Record) -> e.MailboxEvent:
 
 def _mail_of(event: e.MailboxEvent) -> str:
     return event.mail_id if isinstance(event, e.Delivered | e.Erased | e.Duplicate) else ""
-
-
-def _mailboxes(content: Content | None) -> list[str] | None:
-    return None if content is None else cast("Received", content.received.decode()).mailboxes

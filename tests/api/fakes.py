@@ -42,6 +42,7 @@ from tests.api.fake_mailboxes import FakeMailboxes
 from tests.api.fake_views import FakeContacts, FakeSearch, FakeThreads
 from tests.fakes import (
     FINGERPRINT,
+    FakeBacklogs,
     FakeClock,
     FakeKeys,
     FakeLag,
@@ -67,6 +68,7 @@ class House:
         self.boxes = FakeMailboxes(self.clock, self.keys)
         self.log = FakeLog(self.boxes, self.wake, self.clock)
         self.limits = FakeLimits(limits)
+        self.backlogs = FakeBacklogs()
         self.search = FakeSearch(self.boxes)
         self.services = Services(
             directory=self.directory,
@@ -84,6 +86,7 @@ class House:
             channels=(STAGE, VIEW),
             limits=self.limits,
             lag=FakeLag(3),
+            backlogs=self.backlogs,
             clock=self.clock,
             random=random,
             settings=ApiSettings(

@@ -151,6 +151,16 @@ def test_measures_count_requests_by_route(house: House) -> None:
     assert 'mailfold_http_requests_total{method="GET",route="/mailboxes/{mailboxId}"' in text
     assert 'mailfold_http_requests_total{method="",route="",status="404"} 1.0' in text
     assert "mailfold_lag_messages 3.0" in text
+    assert "mailfold_queue_messages 4.0" in text
+    assert "mailfold_queue_held_messages 1.0" in text
+    assert "mailfold_queue_oldest_seconds" in text
+
+
+def test_a_queue_that_cannot_be_read_takes_no_other_measure_away(house: House) -> None:
+    house.backlogs.down = True
+    text = house.get("/metrics", None).text
+    assert "mailfold_queue_messages NaN" in text
+    assert "mailfold_lag_messages 3.0" in text
 
 
 def test_an_unreachable_directory_refuses_rather_than_lets_in(house: House) -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.directory.sql import SqlDirectory
-from infra.ports import Directory, DirectoryError
+from infra.directory.sql import MOST_TARGETS, SqlDirectory
+from infra.ports import Directory, DirectoryError, Recipient
+from schemas.parts import Forward
 
 NOW = 1_700_000_000_000_000
 LATER = NOW + 1_000_000
@@ -123,6 +124,46 @@ class DirectoryContract:
         assert made.remote
         assert list(directory.aliases()) == [made]
         assert directory.resolve("away@example.test") is None
+
+    def test_an_alias_reaches_accounts_and_other_hosts_together(
+        self, directory: SqlDirectory, ada: str
+    ) -> None:
+        directory.add_alias("team@example.test", "ada@example.test")
+        directory.add_alias("Team@example.test", "Bob.B@Elsewhere.test")
+        here, there = directory.reach("TEAM@example.test")
+        assert isinstance(here, Recipient)
+        assert here.mailbox_id == ada
+        assert there == Forward(
+            by="forward", alias="team@example.test", address="Bob.B@elsewhere.test"
+        )
+        assert directory.resolve("team@example.test") == here
+
+    def test_an_alias_has_each_address_once_and_loses_them_one_by_one(
+        self, directory: SqlDirectory, ada: str
+    ) -> None:
+        directory.add_alias("team@example.test", "ada@example.test")
+        with pytest.raises(DirectoryError, match="already of ada"):
+            directory.add_alias("team@example.test", "ada@example.test")
+        directory.add_alias("team@example.test", "Bob@elsewhere.test")
+        directory.remove_alias("team@example.test", "bob@elsewhere.test")
+        assert [type(r) for r in directory.reach("team@example.test")] == [Recipient]
+        with pytest.raises(DirectoryError, match="no alias"):
+            directory.remove_alias("team@example.test", "bob@elsewhere.test")
+
+    def test_an_alias_has_so_many_addresses_and_no_more(self, directory: SqlDirectory) -> None:
+        for n in range(MOST_TARGETS):
+            directory.add_alias("team@example.test", f"a{n}@elsewhere.test")
+        with pytest.raises(DirectoryError, match="the most"):
+            directory.add_alias("team@example.test", "one.more@elsewhere.test")
+
+    def test_what_was_on_another_host_is_ours_once_its_domain_is(
+        self, directory: SqlDirectory
+    ) -> None:
+        directory.add_alias("away@example.test", "ada@elsewhere.test")
+        directory.add_domain("elsewhere.test")
+        assert list(directory.reach("away@example.test")) == []
+        made = directory.add_account("ada@elsewhere.test", "x")
+        assert [r.mailbox_id for r in directory.reach("away@example.test")] == [made.mailbox_id]  # type: ignore[union-attr]
 
     def test_an_alias_needs_an_account(self, directory: SqlDirectory) -> None:
         with pytest.raises(DirectoryError, match="no account"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.fuzz import authentication, ingress_targets, mail_formats, search
+from tests.fuzz import authentication, ingress_targets, mail_formats, outbound, search
 
 
 class Target(NamedTuple):
@@ -21,6 +21,6 @@ class Target(NamedTuple):
 
 TARGETS: dict[str, Target] = {
     name: Target(run, seeds)
-    for subject in (authentication, ingress_targets, mail_formats, search)
+    for subject in (authentication, ingress_targets, mail_formats, outbound, search)
     for name, (run, seeds) in subject.TARGETS.items()
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,24 @@ def test_threads_may_share_a_directory(open_directory: Open) -> None:
 def test_a_database_that_cant_be_opened_is_an_engine_that_is_down(tmp_path: Path) -> None:
     with pytest.raises(EngineDown):
         SqlDirectory(f"sqlite:///{tmp_path}/absent/accounts.db", lambda: NOW)
+
+
+def test_aliases_of_the_former_table_are_taken_over(open_directory: Open, tmp_path: Path) -> None:
+    directory = open_directory()
+    directory.add_domain("example.test")
+    directory.add_account("ada@example.test", "x")
+    (path,) = tmp_path.glob("*.db")
+    with sqlite3.connect(path) as c:
+        c.execute(
+            "create table alias(alias text primary key, domain text, account text, target text,"
+            " created_at integer)"
+        )
+        row = ("sales@example.test", "example.test", "ada@example.test", "ada@example.test", 1)
+        c.execute("insert into alias values(?,?,?,?,?)", row)
+    c.close()
+    again = open_directory()
+    assert [(a.alias, a.target, a.remote) for a in again.aliases()] == [
+        ("sales@example.test", "ada@example.test", False)
+    ]
+    assert again.resolve("sales@example.test") is not None
+    assert [a.alias for a in open_directory().aliases()] == ["sales@example.test"]

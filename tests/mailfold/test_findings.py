@@ -121,6 +121,16 @@ def test_serve_does_not_make_new_keys_for_old_mail(filled: Cli) -> None:
     assert not (filled.data / "keys.db").exists()
 
 
+def test_an_alias_of_another_host_needs_keys_to_seal_with(filled: Cli) -> None:
+    filled.done("alias", "add", "away@example.test", "ann@elsewhere.test")
+    assert wrong(filled) == {
+        "forwarding": "what example.test passes on is not sealed;"
+        " publish what `mailfold domain keys example.test` prints"
+    }
+    filled.done("domain", "keys", "example.test")
+    assert wrong(filled) == {}
+
+
 def garbled(path: Path) -> None:
     """Overwrite the second half of a file, and let no log of it mend that."""
     with apsw.Connection(str(path)) as connection:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.rest.shapes import BatchModify, MoveTo
-from infra.ports import Output, Record
-from ingress.arrival import MAX_FORWARD_PATHS, Envelope, arrival, imported
+from infra.ports import Output, Receipt, Record
+from ingress.arrival import MAX_FORWARD_PATHS, MAX_FORWARDS, Envelope, arrival, imported
 from ingress.importer.marks import MAX_LABELS
 from ingress.smtp.paths import MAX_PATH
 from mail.authentication.dns import Answer, Question
@@ -25,9 +25,10 @@ from mail.message import digest
 from mail.query.language import MAX_QUERY
 from schemas import commands as c
 from schemas import identity
-from schemas.codec import encode
+from schemas.codec import decode_as, encode
+from schemas.events import Submitted
 from schemas.labels import SYSTEM_LABELS, TRASH
-from schemas.parts import FilterSecret, LabelSecret
+from schemas.parts import FilterSecret, Forward, LabelSecret, SubmittedSecret
 from schemas.seal import new_key, seal
 from schemas.topics import MAX_RECORD, TOPICS
 from streams.inbound import authenticate
@@ -35,6 +36,9 @@ from streams.inbound.digest import MAX_FIELD, MAX_LIST, to_record
 from streams.inbound.stage import InboundStage
 from streams.mailbox.definitions import LONGEST_NAME
 from streams.mailbox.labelling import LONGEST_FLAG, MOST_FLAGS, MOST_LABELS
+from streams.outbound.decide import Judge
+from streams.outbound.queue import entered
+from streams.outbound.schedule import Schedule
 from tests.fakes import FINGERPRINT, FakeClock
 from tests.model.stage_rig import StageRig
 
@@ -137,6 +141,7 @@ class House:
     def __init__(self) -> None:
         self.rig = StageRig(Random(0), largest=500)
         self.largest: dict[str, int] = {}
+        self.submitted: list[Submitted] = []
         self._parts: dict[bytes, bytes] = {}
         self._seen = 0
         self._random = Random(0).randbytes
@@ -188,8 +193,34 @@ class House:
         )
         outputs = self._inbound.settle(self._inbound.plan([record]))
         self._weigh(received, *outputs)
+        self.submitted += [
+            decode_as(Submitted, o.value) for o in outputs if o.type == Submitted.__name__
+        ]
         # What is delivered to the others is no larger.
         self.do(*[o for o in outputs if o.type == "Deliver"][:2])
+
+    def pass_on(self, raw: bytes) -> None:
+        """Take a mail in that goes on to as many other hosts as may be, none of which takes it."""
+        path = "p" * (MAX_PATH - 8)
+        forwards = [
+            Forward(
+                by="forward", alias=f"{n:04}{path[4:]}@b.test", address=f"{n:04}{path[4:]}@a.test"
+            )
+            for n in range(MAX_FORWARDS)
+        ]
+        envelope = Envelope(source="smtp", reverse_path=f"{path}@c.test", forwards=forwards)
+        self.receive(raw, envelope)
+        judge = Judge(schedule=Schedule(), hold=1, random=self._random)
+        refused = Receipt(taken=False, permanent=True, code=550, reply="\U0001f4ec" * 100_000)
+        for submitted in self.submitted:
+            secret = SubmittedSecret(
+                reverse_path=envelope.reverse_path,
+                forward_path=forwards[0].address,
+                alias=forwards[0].alias,
+            )
+            item = entered(msgspec.structs.replace(submitted, bounceable=True))
+            told = judge.concluded(item, secret, new_key(), refused, "none", 2)
+            self._weigh(*map(Output.of, told))
 
     def command(self, kind: type[c.Command], **fields: Any) -> Output:
         """Return a command as the API makes it."""
@@ -300,6 +331,7 @@ def test_records_of_the_fullest_mailbox_are_bounded() -> None:
     for path in ("one@a.test", "one@a.test"):
         house.receive(b"Subject: again\r\n\r\nx\r\n", Envelope(source="smtp", reverse_path=path))
     house.do(house.command(c.Erase, message_ids=[message], by="user"))
+    house.pass_on(raw)
     known = {kind.__name__ for topic in TOPICS.values() for kind in topic.records}
     assert house.largest.keys() == known
     # It is as full as it can be: nothing of this fell off on the way.

@@ -12,6 +12,7 @@ from infra.ports import Recipient
 from ingress.smtp import replies
 from ingress.smtp.paths import POSTMASTER, Path
 from ingress.smtp.recipients import Recipients
+from ingress.smtp.replies import Reply
 from tests.fakes import FakeClock
 
 
@@ -32,7 +33,11 @@ def reached(directory: SqlDirectory, path: Path, postmaster: str = "") -> str:
         directory, FakeClock(), hostname="mx.example.test", postmaster=postmaster
     )
     found = asyncio.run(recipients.resolve(path))
-    return found.address if isinstance(found, Recipient) else found.enhanced
+    if isinstance(found, Reply):
+        return found.enhanced
+    (recipient,) = found
+    assert isinstance(recipient, Recipient)
+    return recipient.address
 
 
 def at(domain: str, local: str = "postmaster") -> Path:

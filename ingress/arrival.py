@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from infra.ports import Arrival, Clock, Output, Random
 from ingress.client import network_of
-from mail.segments import split
+from mail.segments import LARGE, split
 from schemas.events import Received
 from schemas.fingerprint import Fingerprint
 from schemas.identity import event_id, imported_mail_id, timed
@@ -21,6 +21,9 @@ from schemas.seal import seal
 
 MAX_SKELETON = 128 * 1024
 """A larger skeleton goes to the parts store whole, octets."""
+
+MAX_PARTS = 1000
+"""Large parts that a record names at most: in a mail of more, only larger ones are large."""
 
 MAX_FORWARD_PATHS = 1000
 """With paths of 256 octets (RFC 5321 section 4.5.3.1.3) this keeps a record below 512 KiB."""
@@ -188,7 +191,10 @@ def _unrepeated(forwards: Sequence[Forward]) -> list[Forward]:
 
 
 def _stored(raw: bytes, fingerprint: Fingerprint) -> tuple[bytes, dict[bytes, bytes]]:
-    cut = split(raw)
+    cut, large = split(raw), LARGE
+    while len(cut.parts) > MAX_PARTS:
+        large *= 2
+        cut = split(raw, large=large)
     return cut.skeleton, {fingerprint.part(p.name): p.data for p in cut.parts}
 
 

@@ -101,8 +101,6 @@ class Consumer:
         self._position: Position | None = None
         """Where the reader stands, as the live version tells it; None when it has read what was
         not folded."""
-        self._unclean = False
-        """Whether something was erased that may still stand in a file."""
         self._between_scrubs = between_scrubs
         self._scrubbed = float("-inf")
 
@@ -149,6 +147,10 @@ class Consumer:
             at(f"{self._versions.name}-view.begun")
             return self._versions.live().version == live.version
 
+        erased = any(r.type == _ERASED for r in records)
+        if erased:
+            # Before anything is folded: a process that dies has told the next one.
+            self._versions.mark_unclean()
         if not projection.apply(records, still):
             # Swapped while this batch was read: the version that is live now takes it.
             return 0
@@ -160,22 +162,24 @@ class Consumer:
             self._follow_up(self._opened[version.version], before, self._position, records)
         self._wake.notify(CHANNEL)
         at(f"{self._versions.name}-view.told")
-        if any(r.type == _ERASED for r in records):
-            self._unclean = True
+        if erased:
             self._scrub()
         return len(records)
 
     def _scrub(self) -> None:
         """Leave nothing of what was erased in any file, as soon as no reader is in the way."""
-        if not self._unclean or monotonic() < self._scrubbed + self._between_scrubs:
+        if monotonic() < self._scrubbed + self._between_scrubs or not self._versions.unclean():
             return
+        at = self._checkpoint
         try:
-            for projection in self._opened.values():
-                projection.scrub()
+            with self._versions.cleaning():
+                at(f"{self._versions.name}-view.unclean")
+                for projection in self._opened.values():
+                    projection.scrub()
+                at(f"{self._versions.name}-view.scrubbed")
         except EngineDown:
             # Readers hold the write-ahead log; the next step tries again.
             return
-        self._unclean = False
         self._scrubbed = monotonic()
 
     def close(self) -> None:

@@ -128,7 +128,8 @@ def rebuild(
         position = projection.position()
         meter = Meter(log, versions.source, version.version, position, clock, report)
         fold_near_end(log, versions.source, projection, meter, batch)
-        _swap(log, versions, version, projection)
+        # Its fold has passed by what was erased while it ran.
+        _swap(log, versions, version, projection, versions.mark_unclean)
     finally:
         projection.close()
     return version
@@ -150,8 +151,18 @@ def roll_back(log: EventLog, versions: Versions) -> Version:
     return kept[0]
 
 
-def _swap(log: EventLog, versions: Versions, version: Version, projection: Projection) -> None:
-    """Make `version` live, once it holds all that the live one holds.
+def _nothing() -> None:
+    pass
+
+
+def _swap(
+    log: EventLog,
+    versions: Versions,
+    version: Version,
+    projection: Projection,
+    before: Callable[[], None] = _nothing,
+) -> None:
+    """Make `version` live, once it holds all that the live one holds; call `before` just before.
 
     Nobody folds into the live one between the last comparison and the swap, so the head that
     readers see never falls.
@@ -160,12 +171,14 @@ def _swap(log: EventLog, versions: Versions, version: Version, projection: Proje
         live = versions.open(versions.live())
     except NeedsRebuild:
         # Other code wrote it, and this code serves no reader before the swap.
+        before()
         versions.swap(version)
         return
     try:
         fold_until(log, versions.source, projection, live.position())
         with live.hold():
             fold_until(log, versions.source, projection, live.position())
+            before()
             versions.swap(version)
     finally:
         live.close()

@@ -14,20 +14,22 @@ def scrub(log: EventLog, versions: Versions) -> None:
     code wrote and that is not live. Raises EngineDown, NeedsRebuild when the live one is such.
     """
     versions.sweep()
-    for version in versions.list():
-        if version.state == "building":
-            versions.drop(version)
-            continue
-        try:
-            projection = versions.open(version)
-        except NeedsRebuild:
-            if version.state == "live":
-                raise
-            versions.drop(version)
-            continue
-        try:
-            # The live one comes first in the list: no kept one is ever ahead of it.
-            fold_until(log, versions.source, projection, log.end(versions.source))
-            projection.scrub()
-        finally:
-            projection.close()
+    versions.mark_unclean()
+    with versions.cleaning():
+        for version in versions.list():
+            if version.state == "building":
+                versions.drop(version)
+                continue
+            try:
+                projection = versions.open(version)
+            except NeedsRebuild:
+                if version.state == "live":
+                    raise
+                versions.drop(version)
+                continue
+            try:
+                # The live one comes first in the list: no kept one is ever ahead of it.
+                fold_until(log, versions.source, projection, log.end(versions.source))
+                projection.scrub()
+            finally:
+                projection.close()

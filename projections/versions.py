@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 import apsw
 
-from infra.ports import Clock
+from infra.ports import Clock, EngineDown
 from projections.faults import engine_down
 from projections.ports import Projection
 
@@ -76,6 +76,8 @@ class Versions:
         self.source = source
         self._path = path
         self._scratch = f"{path.stem}-{name}-scratch-"
+        self._unclean = path.with_name(f"{path.stem}-{name}.unclean")
+        self._cleaning = path.with_name(f"{path.stem}-{name}.cleaning")
         self._format = format
         self._make = make
         self._clock = clock
@@ -212,6 +214,36 @@ class Versions:
             if not _runs(left.stem.removeprefix(self._scratch)):
                 _delete(left)
 
+    def mark_unclean(self) -> None:
+        """Note, for whatever process comes after this one, that a file may hold what was erased.
+
+        Raises EngineDown.
+        """
+        try:
+            self._unclean.touch()
+            _sync(self._unclean.parent)
+        except OSError as e:
+            raise EngineDown(f"{self._unclean.name}: {e.strerror}") from e
+
+    def unclean(self) -> bool:
+        """Say whether a file may hold what was erased."""
+        return self._unclean.exists() or self._cleaning.exists()
+
+    @contextmanager
+    def cleaning(self) -> Generator[None]:
+        """Take the note away when all that is done inside ends well.
+
+        What is noted meanwhile stays noted.
+        """
+        with suppress(FileNotFoundError):
+            self._unclean.replace(self._cleaning)
+        try:
+            yield
+        except BaseException:
+            self.mark_unclean()
+            raise
+        self._cleaning.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Give resources back."""
         with self._lock:
@@ -264,6 +296,14 @@ def _runs(process: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _delete(path: Path) -> None:

@@ -17,6 +17,9 @@ MAIL_ATTEMPTED = "mail.attempted"
 MAILBOX_COMMANDS = "mailbox.commands"
 MAILBOX_EVENTS = "mailbox.events"
 
+MAX_RECORD = 512 * 1024
+"""Octets of a record at most; whoever makes one bounds what goes into it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.routing import APIRoute
 
 from api.rest import (
@@ -26,6 +26,7 @@ from api.rest import (
 from api.rest.context import Context
 from api.rest.envelope import Envelope
 from api.rest.measures import Measures
+from api.rest.once import asked_once
 from api.rest.openapi import document
 from api.rest.progress import Progress
 from api.rest.reply import reply
@@ -83,7 +84,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.context = context
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(asked_once)])
     # Where orchestrators look for them.
     app.include_router(health.router, include_in_schema=False)
     errors.install(app, methods_of)

@@ -21,7 +21,7 @@ from api.rest.commands import (
     settled,
 )
 from api.rest.context import Caller, MailboxId, MessageId, Writing
-from api.rest.errors import CODES, invalid, not_found
+from api.rest.errors import CODES, ApiError, invalid, not_found
 from api.rest.openapi import described
 from api.rest.reply import read_json, reply
 from api.rest.shapes import BatchModify, Gone, Listed, Modified, Modify, Refused
@@ -68,10 +68,10 @@ async def modify_messages(
     ids = list(dict.fromkeys(asked.ids))
     known = [i for i in ids if known_id(i)]
     refused = [Refused(i, CODES[404]) for i in ids if not known_id(i)]
-    if not known:
-        return reply(Modified([], refused), caller.services.reader.head(caller.mailbox_id))
     change = Modify(asked.add_label_ids, asked.remove_label_ids, asked.is_read, asked.is_starred)
     command = _change(caller, change, known, command_id(caller, idempotency_key), if_seq)
+    if not known:
+        return reply(Modified([], refused), caller.services.reader.head(caller.mailbox_id))
     outcome = await perform(caller, command)
     if outcome is None:
         return pending(command)
@@ -170,18 +170,20 @@ async def _repeated(
 def _change(
     caller: Caller, asked: Modify, ids: list[str], identity: str, if_seq: int | None
 ) -> ChangeLabels:
-    """Return the command for a change. Raises ApiError 400 when it can't be one."""
+    """Return the command for a change. Raises ApiError 400, 403, 404 when it can't be one."""
     add, remove = set(asked.add_label_ids), set(asked.remove_label_ids)
     if ALL in add | remove:
-        raise invalid("ALL is kept by the mailbox; move messages to SPAM or TRASH, or out of them")
+        raise ApiError(
+            403, "ALL is kept by the mailbox; move messages to SPAM or TRASH, or out of them"
+        )
     if both := add & remove:
         raise invalid(f"{min(both)!r} can't be added and removed at once")
     flags = {SEEN: asked.is_read, FLAGGED: asked.is_starred}
     if not add | remove and all(f is None for f in flags.values()):
         raise invalid("name a change: addLabelIds, removeLabelIds, isRead or isStarred")
     labels, _ = caller.services.reader.labels(caller.mailbox_id)
-    if unknown := (add | remove) - {row.label_id for row in labels}:
-        raise invalid(f"there is no label {min(unknown)!r}; GET …/labels lists them")
+    if (add | remove) - {row.label_id for row in labels}:
+        raise not_found("label")
     return ChangeLabels(
         command_id=identity,
         mailbox_id=caller.mailbox_id,

@@ -17,6 +17,9 @@ from schemas.identity import client_command_id, timed
 
 ACTOR = "user"
 
+KEPT = "that label is kept by the mailbox; make one of your own"
+"""What is said of a change of a label that is not the user's."""
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -124,11 +127,17 @@ def _error(refusal: Refusal) -> ApiError:
             return not_found("message")
         case "unknown-mailbox":
             return not_found("mailbox")
+        case "unknown-label":
+            return not_found("label")
         case "unknown-filter":
             return not_found("filter")
+        case "forbidden-label":
+            return ApiError(403, KEPT)
         case "label-exists":
             return ApiError(409, "another label has that name; choose another")
         case "not-restorable":
             return ApiError(409, "it can't be restored; what it needs is gone")
-        case code:
+        case code if code.startswith("invalid-"):
             return invalid(f"the mailbox refused it: {code}")
+        case code:
+            return ApiError(409, f"the mailbox refused it: {code}")

@@ -19,11 +19,12 @@ from api.rest.commands import (
     seq_of,
 )
 from api.rest.context import Caller, MailboxId, MessageId, MinSeq, Reading, Writing, reach
-from api.rest.errors import invalid, not_found
+from api.rest.errors import not_found
 from api.rest.openapi import described
+from api.rest.pages import PageToken, refused
 from api.rest.reply import read_json, reply
 from api.rest.shapes import Conversations, ConversationShape, Listed, MoveTo
-from api.rest.times import parse
+from api.rest.times import At, time_of
 from projections.mailbox.ports import BadPageToken
 from schemas.commands import MoveToThread
 
@@ -31,11 +32,6 @@ router = APIRouter(tags=["threads"])
 
 IncludeSpam = Annotated[
     bool, Query(alias="includeSpam", description="Messages in SPAM and TRASH too.")
-]
-PageToken = Annotated[str | None, Query(alias="pageToken", max_length=1024)]
-At = Annotated[
-    str | None,
-    Query(description="ISO 8601 time with zone: the mailbox as it was then.", max_length=40),
 ]
 
 
@@ -68,7 +64,7 @@ async def list_threads(
             then,
         )
     except BadPageToken as e:
-        raise _bad_token() from e
+        raise refused(e) from e
     return reply(page, seq)
 
 
@@ -93,7 +89,7 @@ async def get_thread(
             _get, caller, thread_id, include_spam, max_results, page_token or None, then
         )
     except BadPageToken as e:
-        raise _bad_token() from e
+        raise refused(e) from e
     if found is None:
         raise not_found("thread")
     return reply(found, seq)
@@ -137,22 +133,6 @@ async def move_to_thread(
     if row is None:
         raise not_found("message")
     return reply(rows.listed(row), seq)
-
-
-def time_of(text: str | None) -> int | None:
-    """Return the time in `at`, None without one. Raises ApiError 400."""
-    if text is None:
-        return None
-    try:
-        return parse(text)
-    except ValueError as e:
-        raise invalid("at: give a time with its zone, such as 2026-01-31T12:00:00Z") from e
-
-
-def _bad_token() -> Exception:
-    return invalid(
-        "pageToken: not one of this list; begin again without it, other parameters unchanged"
-    )
 
 
 def _list(

@@ -62,7 +62,9 @@ async def get_filter(
     return reply(rows.filter_(row), seq)
 
 
-@router.post(_ALL, **described(Filter, asks=NewFilter, status=201, errors=(403, 404), **_CHANGED))
+@router.post(
+    _ALL, **described(Filter, asks=NewFilter, status=201, errors=(403, 404, 409), **_CHANGED)
+)
 async def make_filter(
     caller: Writing,
     request: Request,
@@ -77,7 +79,7 @@ async def make_filter(
     return await _define(caller, asked, derived("filter", identity), identity, None, 201)
 
 
-@router.put(_ONE, **described(Filter, asks=NewFilter, errors=(403, 404, 412), **_CHANGED))
+@router.put(_ONE, **described(Filter, asks=NewFilter, errors=(403, 404, 409, 412), **_CHANGED))
 async def replace_filter(
     caller: Writing,
     request: Request,
@@ -94,7 +96,7 @@ async def replace_filter(
     return await _define(caller, asked, filter_id, identity, seq_of(if_match), 200)
 
 
-@router.delete(_ONE, **described(None, status=204, errors=(403, 404, 412), **_CHANGED))
+@router.delete(_ONE, **described(None, status=204, errors=(403, 404, 409, 412), **_CHANGED))
 async def delete_filter(
     caller: Writing,
     mailbox_id: MailboxId,
@@ -157,7 +159,7 @@ async def _define(
 
 
 def _check(caller: Caller, asked: NewFilter) -> None:
-    """Say where the mistake is, before the mailbox refuses it. Raises ApiError 400."""
+    """Say where the mistake is, before the mailbox refuses it. Raises ApiError 400, 404."""
     try:
         parse(asked.query)
     except BadQuery as e:
@@ -165,6 +167,8 @@ def _check(caller: Caller, asked: NewFilter) -> None:
     labels = set(asked.add_label_ids)
     found, _ = caller.services.reader.labels(caller.mailbox_id)
     usable = _SYSTEM | {row.label_id for row in found if not row.system}
+    if labels - {row.label_id for row in found}:
+        raise not_found("label")
     if not labels <= usable:
         raise invalid("addLabelIds: takes INBOX, TRASH, SPAM and labels of your own; see /labels")
     alone = labels & {TRASH, SPAM} and len(labels) > 1

@@ -15,7 +15,7 @@ from api.rest.errors import invalid, not_found
 from api.rest.feed import told, traced, traced_record
 from api.rest.openapi import described
 from api.rest.reply import SEQ_HEADER, reply
-from api.rest.shapes import History, Trace
+from api.rest.shapes import History, Sent, Trace
 from infra.ports import Record
 from projections.mailbox.ports import FeedEntry
 from schemas.topics import MAIL_AUTHENTICATED, MAIL_RECEIVED, MAIL_SCORED
@@ -45,7 +45,7 @@ async def history(
 
 @router.get(
     "/mailboxes/{mailboxId}/stream",
-    **described(None, media="text/event-stream", seq=True, errors=(404,)),
+    **described(Sent, media="text/event-stream", seq=True, errors=(404,)),
 )
 async def stream(
     caller: Reading,

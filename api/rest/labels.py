@@ -11,6 +11,7 @@ from msgspec import UNSET
 from api.rest import rows
 from api.rest.commands import (
     ACTOR,
+    KEPT,
     IdempotencyKey,
     IfMatch,
     command_id,
@@ -26,7 +27,7 @@ from api.rest.errors import ApiError, invalid, not_found
 from api.rest.openapi import described
 from api.rest.reply import read_json, reply
 from api.rest.sealing import sealed
-from api.rest.shapes import Label, LabelChange, Labels, NewLabel
+from api.rest.shapes import UNWRITABLE, Label, LabelChange, Labels, NewLabel
 from projections.mailbox.ports import LabelRow
 from schemas.commands import Command, DefineLabel, DeleteLabel, RenameLabel
 from schemas.identity import derived
@@ -144,12 +145,12 @@ async def delete_label(
 
 
 def _user_label(caller: Caller, label_id: str) -> LabelRow:
-    """Return a label that may be changed. Raises ApiError 400 for a system label, or 404."""
+    """Return a label that may be changed. Raises ApiError 403 for a system label, or 404."""
     row = _find(caller, label_id)
     if row is None:
         raise not_found("label")
     if row.system:
-        raise invalid("a system label can't be changed; make one of your own")
+        raise ApiError(403, KEPT)
     return row
 
 
@@ -161,7 +162,7 @@ def _find(caller: Caller, label_id: str) -> LabelRow | None:
 def _free_name(caller: Caller, name: str, label_id: str) -> str:
     """Return a name as it is to be kept. Raises ApiError 400, or 409 when another label has it."""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name or any(unicodedata.category(c).startswith("C") for c in name):
+    if not name or UNWRITABLE.search(name):
         raise invalid("a label's name has at least one character, and no control characters")
     folded = name.casefold()
     found, _ = caller.services.reader.labels(caller.mailbox_id)

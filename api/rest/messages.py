@@ -12,11 +12,12 @@ from api.rest.context import Caller, MailboxId, MessageId, MinSeq, Reading, reac
 from api.rest.errors import invalid, not_found
 from api.rest.openapi import described
 from api.rest.opening import open_mail, shown
+from api.rest.pages import PageToken, refused
 from api.rest.parsed import apart, headers_of
 from api.rest.reply import SEQ_HEADER, reply
 from api.rest.search import DESCRIPTION, search_messages
 from api.rest.shapes import Attachment, Body, Full, Messages, Metadata, Minimal
-from api.rest.times import parse
+from api.rest.times import At, time_of
 from projections.mailbox.ports import BadPageToken, MessageRow
 
 router = APIRouter(tags=["messages"])
@@ -38,14 +39,11 @@ async def list_messages(
     ] = [],  # noqa: B006 (read only)
     q: Annotated[str | None, Query(description=DESCRIPTION)] = None,
     max_results: Annotated[int, Query(alias="maxResults", ge=1, le=500)] = 50,
-    page_token: Annotated[str | None, Query(alias="pageToken", max_length=1024)] = None,
+    page_token: PageToken = None,
     include_spam: Annotated[
         bool, Query(alias="includeSpam", description="Messages in SPAM and TRASH too.")
     ] = False,
-    at: Annotated[
-        str | None,
-        Query(description="ISO 8601 time with zone: the mailbox as it was then.", max_length=40),
-    ] = None,
+    at: At = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """List messages, newest first; with `q`, those that it finds."""
@@ -63,7 +61,7 @@ async def list_messages(
             page_token=page_token or None,
             min_seq=min_seq,
         )
-    then = None if at is None else _time(at)
+    then = time_of(at)
     await reach(caller, min_seq)
     try:
         page, seq = caller.services.reader.list(
@@ -75,9 +73,7 @@ async def list_messages(
             at=then,
         )
     except BadPageToken as e:
-        raise invalid(
-            "pageToken: not one of this list; begin again without it, other parameters unchanged"
-        ) from e
+        raise refused(e) from e
     found = Messages([rows.listed(m) for m in page.messages], page.next_token, page.estimate)
     return reply(found, seq)
 
@@ -147,10 +143,3 @@ def _rfc822(message: bytes, seq: int) -> Response:
         media_type="message/rfc822",
         headers={SEQ_HEADER: str(seq), "Content-Disposition": "attachment"},
     )
-
-
-def _time(text: str) -> int:
-    try:
-        return parse(text)
-    except ValueError as e:
-        raise invalid("at: give a time with its zone, such as 2026-01-31T12:00:00Z") from e

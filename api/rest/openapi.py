@@ -54,12 +54,13 @@ def described(
 ) -> dict[str, Any]:
     """Return the arguments of a route's decorator that describe it.
 
-    `answer` is what a JSON answer holds (one of them, when there are several), None for another
-    `media` or an empty answer; `waits` adds the 202 of a command; `public` takes no token.
+    `answer` is what a JSON answer holds (one of them, when there are several), or each event of a
+    stream; None for text, octets and an empty answer. `waits` adds the 202 of a command; `public`
+    takes no token.
     """
     good: dict[str, Any] = {"description": "Done."}
     if answer is not None:
-        good["content"] = {"application/json": {"schema": _schema(answer)}}
+        good["content"] = {media: {"schema": _schema(answer)}}
     elif status != 204:
         good["content"] = {media: {"schema": {"type": "string"}}}
     if seq:
@@ -105,6 +106,8 @@ def document(app: FastAPI) -> dict[str, Any]:
                 parameter["schema"] = _without_null(parameter["schema"])
     kinds = [k for k in _kinds(made) if k is not None]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    for name, further in shapes.FURTHER.items():
+        components.get(name, {}).update(further)
     made["components"] = {
         "schemas": components,
         "securitySchemes": {
@@ -134,7 +137,8 @@ def _error(meaning: str) -> dict[str, Any]:
 
 def _schema(kind: Kind | tuple[Kind, ...]) -> dict[str, Any]:
     if isinstance(kind, tuple):
-        return {"oneOf": [_schema(k) for k in kind]}
+        # Not oneOf: what is a message in full is one without its text too.
+        return {"anyOf": [_schema(k) for k in kind]}
     return {"$ref": _REF.format(name=kind.__name__)}
 
 

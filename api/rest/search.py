@@ -9,8 +9,10 @@ from fastapi import Response
 from api.rest import rows
 from api.rest.context import Caller
 from api.rest.errors import invalid, rate_limited
+from api.rest.pages import refused
 from api.rest.reply import reply
 from api.rest.shapes import Listed, Messages
+from projections.mailbox.ports import MessageRow
 from projections.search.ports import BadPageToken, BadQuery, Hit
 
 SEARCHES = "searches"
@@ -65,24 +67,25 @@ async def search_messages(
     except BadQuery as e:
         raise invalid(f"q: {e}") from e
     except BadPageToken as e:
-        raise invalid(
-            "pageToken: not one of this search; begin again without it, other parameters unchanged"
-        ) from e
+        raise refused(e) from e
 
     async def listed() -> bool:
         return reader.head(mailbox_id) >= seq
 
     # Its rows come from the mailbox, which is rarely behind the index.
     await context.progress.until(listed, services.settings.wait)
-    messages = [m for m in (_listed(caller, hit) for hit in found.hits) if m is not None]
+    listed_rows, _ = reader.get_many(mailbox_id, [hit.message_id for hit in found.hits])
+    # One that has left the mailbox since is left out.
+    messages = [
+        _listed(listed_rows[hit.message_id], hit)
+        for hit in found.hits
+        if hit.message_id in listed_rows
+    ]
     return reply(Messages(messages, found.next_token, found.estimate), seq)
 
 
-def _listed(caller: Caller, hit: Hit) -> Listed | None:
-    """Return a message as a list shows it, None when it has left the mailbox since."""
-    row, _ = caller.services.reader.get(caller.mailbox_id, hit.message_id)
-    if row is None:
-        return None
+def _listed(row: MessageRow, hit: Hit) -> Listed:
+    """Return a message as a list shows it, with what the query found in it."""
     found = rows.listed(row)
     if hit.excerpt:
         found.snippet = "".join(hit.excerpt)

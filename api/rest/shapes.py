@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -196,8 +198,8 @@ class Messages(Shape):
     result_size_estimate: int
 
 
-Ids = Annotated[list[str], Meta(max_length=1000)]
-LabelIds = Annotated[list[str], Meta(max_length=100)]
+Id = Annotated[str, Meta(max_length=64)]
+LabelIds = Annotated[list[Id], Meta(max_length=100)]
 
 
 class Modify(Asked):
@@ -212,7 +214,7 @@ class Modify(Asked):
 class BatchModify(Asked):
     """What to change of up to 1,000 messages."""
 
-    ids: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
     add_label_ids: LabelIds = field(default_factory=list[str])
     remove_label_ids: LabelIds = field(default_factory=list[str])
     is_read: bool | None = None
@@ -325,7 +327,21 @@ class Labels(Shape):
     labels: list[Label]
 
 
-Name = Annotated[str, Meta(min_length=1, max_length=225)]
+# Controls, ends of lines, and what turns the direction of what is around it. Not the joiners that
+# some scripts and pictures are written with, nor letters younger than this Python.
+_UNWRITABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+
+UNWRITABLE = re.compile(f"[{_UNWRITABLE}]")
+"""What no name of a label has."""
+
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=225,
+        extra_json_schema={"pattern": rf"^(?=.*\S)[^{_UNWRITABLE}]+$"},
+    ),
+]
 Color = Annotated[str, Meta(pattern="^(#[0-9a-fA-F]{6})?$")]
 
 
@@ -405,6 +421,20 @@ class History(Shape):
     next_since: int
 
 
+class Sent(Shape):
+    """A server-sent event: a change, its seq as `id`."""
+
+    id: Annotated[str, Meta(pattern="^[0-9]+$")]
+    event: str
+    data: Annotated[
+        str,
+        Meta(
+            description="The change in JSON, as in a history.",
+            extra_json_schema={"contentMediaType": "application/json"},
+        ),
+    ]
+
+
 class Trace(Shape):
     """Every event of a mail, as far as it concerns this mailbox, with its stage."""
 
@@ -415,3 +445,25 @@ class Health(Shape):
     """Whether the server works."""
 
     status: Literal["ok"]
+
+
+_SOME = {"minItems": 1}
+_SAID = {"type": "boolean"}
+_A_CHANGE = {
+    "anyOf": [
+        {"required": [name], "properties": {name: what}}
+        for name, what in (
+            ("addLabelIds", _SOME),
+            ("removeLabelIds", _SOME),
+            ("isRead", _SAID),
+            ("isStarred", _SAID),
+        )
+    ]
+}
+
+FURTHER: Mapping[str, dict[str, Any]] = {
+    "Modify": _A_CHANGE,
+    "BatchModify": _A_CHANGE,
+    "LabelChange": {"minProperties": 1},
+}
+"""What the schemas of these shapes say beside what their fields do: a change changes something."""

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Query
+
+from api.rest.errors import invalid
+
+At = Annotated[
+    str | None,
+    Query(
+        description="ISO 8601 time with zone: the mailbox as it was then.",
+        max_length=40,
+        json_schema_extra={"format": "date-time"},
+    ),
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,3 +36,13 @@ def parse(text: str) -> int:
     if at.tzinfo is None:
         raise ValueError("has no zone")
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def time_of(at: str | None) -> int | None:
+    """Return the time in `at`, None without one. Raises ApiError 400."""
+    if at is None:
+        return None
+    try:
+        return parse(at)
+    except ValueError as e:
+        raise invalid("at: give a time with its zone, such as 2026-01-31T12:00:00Z") from e

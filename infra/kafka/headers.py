@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
-from infra.ports import Output, traceparent
+from infra.ports import Output, Told, traceparent
 from schemas.codec import CodecError, decode
 from schemas.topics import TOPICS
 
@@ -34,8 +32,8 @@ def headers_of(
     the log took it: Kafka's own timestamp has milliseconds only. `causes` are the positions of
     records by event_id, one of which the output may follow from.
     """
-    record = _record(output)
-    occurred_at: int = getattr(record, "occurred_at", recorded_at)
+    told = output.told or _told(output)
+    occurred_at = recorded_at if told.occurred_at is None else told.occurred_at
     headers: list[Header] = [
         ("ce_specversion", b"1.0"),
         ("ce_id", output.event_id.encode()),
@@ -45,10 +43,10 @@ def headers_of(
         ("ce_recordedtime", timestamp(recorded_at).encode()),
         ("content-type", b"application/avro"),
     ]
-    cause = (causes or {}).get(getattr(record, "caused_by", ""))
+    cause = causes.get(told.caused_by) if causes else None
     if cause is not None:
         headers.append((CAUSE, cause.encode()))
-    trace = _trace(output, record)
+    trace = _trace(output, told)
     if trace is not None:
         headers.append(("traceparent", trace.encode()))
     return headers
@@ -95,21 +93,19 @@ def cause_offset(headers: Sequence[Header] | None, topic: str, partition: int) -
     return int(offset)
 
 
-def _record(output: Output) -> msgspec.Struct | None:
-    """What the output holds; None when it can't be decoded, which is for its reader to judge."""
+def _told(output: Output) -> Told:
+    """What the value tells; nothing when it can't be decoded, which is for its reader to judge."""
     try:
-        return decode(output.type, output.value)
+        return Told.of(decode(output.type, output.value))
     except CodecError:
-        return None
+        return Told(None, "", "")
 
 
-def _trace(output: Output, record: msgspec.Struct | None) -> str | None:
+def _trace(output: Output, told: Told) -> str | None:
     """The trace of a mail's records is the mail's; of others, the command's that caused them."""
     topic = TOPICS.get(output.topic)
-    names = ("mail_id", "caused_by")
-    found = [getattr(record, name) for name in names if getattr(record, name, None)]
     by_mail = topic is not None and topic.key == "mail_id"
-    trace = output.key if by_mail else (found[0] if found else output.event_id)
+    trace = output.key if by_mail else told.mail_id or told.caused_by or output.event_id
     try:
         return traceparent(trace, output.event_id)
     except ValueError:

@@ -34,6 +34,7 @@ from infra.ports.log import (
     Progress,
     Reader,
     Record,
+    Told,
     TransactionalLog,
     traceparent,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "Room",
     "SealingKeys",
     "Timers",
+    "Told",
     "TransactionalLog",
     "Wake",
     "traceparent",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -15,25 +15,53 @@ from schemas.identity import to_bytes
 from schemas.topics import identity_of, key_of, topic_of
 
 
+class Told(NamedTuple):
+    """What a record says of its place among others."""
+
+    occurred_at: int | None
+    """Microseconds; None when it does not say."""
+    caused_by: str
+    """Identifier of the record that it follows from, "" when it does not say."""
+    mail_id: str
+    """The mail that it is about, "" for none."""
+
+    @staticmethod
+    def of(record: msgspec.Struct) -> Told:
+        """Return what `record` says."""
+        return Told(
+            getattr(record, "occurred_at", None),
+            getattr(record, "caused_by", ""),
+            getattr(record, "mail_id", ""),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A record to be appended."""
+    """A record to be appended; `told` is what stands beside it in a log that has room for it.
+
+    Without it, such a log looks into the value.
+    """
 
     topic: str
     key: str
     type: str
     event_id: str
     value: bytes
+    told: Told | None = field(default=None, compare=False)
 
     @staticmethod
-    def of(record: msgspec.Struct) -> Output:
-        """Return `record` encoded for its topic. Raises CodecError."""
+    def of(record: msgspec.Struct, value: bytes | None = None) -> Output:
+        """Return `record` encoded for its topic; `value` is what it encodes to, where known.
+
+        Raises CodecError.
+        """
         return Output(
             topic_of(record),
             key_of(record),
             type(record).__name__,
             identity_of(record),
-            encode(record),
+            encode(record) if value is None else value,
+            Told.of(record),
         )
 
 

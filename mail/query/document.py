@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from mail.message import digest as read_digest
 from mail.parts import Part, parse
-from mail.query.tokens import MAX_TEXT, tokens
+from mail.query.tokens import MAX_TEXT, tokens, words
 from mail.query.tree import Field
 from mail.text import bodies, text_of
 
@@ -92,7 +92,7 @@ class Document(NamedTuple):
     """What is searched of a message."""
 
     columns: tuple[str, ...]
-    """Tokens, a space between them, in the order of COLUMNS."""
+    """Tokens, white space between them, in the order of COLUMNS."""
     message_id: str
     """The Message-ID without angle brackets."""
 
@@ -136,10 +136,10 @@ def document_of(digest: Listed, letter: Letter | None) -> Document:
             _entries(_people(digest.author)),
             _entries(_people(to)),
             _entries(_people(cc)),
-            " ".join(tokens(digest.subject)),
-            "" if letter is None else " ".join(tokens(letter.text())),
+            words(digest.subject),
+            "" if letter is None else words(letter.text()),
             _entries(names),
-            " ".join(tokens(digest.list_id)),
+            words(digest.list_id),
         ),
         digest.message_id_header.removeprefix("<").removesuffix(">"),
     )

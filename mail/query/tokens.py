@@ -13,8 +13,9 @@ so any stretch of such a run is a phrase of pairs, and one character is the pref
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 MAX_TEXT = 1 << 20
@@ -53,7 +54,18 @@ _LOW_SPACELESS = re.compile(f"[{SPACELESS}]")
 _SPLIT = re.compile(f"([{SPACELESS}{SPACELESS_HIGH}]+)")
 _LONG = re.compile(rf"\S{{{MAX_TOKEN + 1}}}")
 
-_ASCII_WORD = re.compile(f"([a-z0-9]{{1,{MAX_TOKEN}}})[a-z0-9]*")
+_MAX_WORDS = 3 * MAX_TEXT
+"""Characters of tokens: pairs with a space between take three for each that was read."""
+
+_LETTERS_AND_DIGITS = (string.ascii_letters + string.digits).encode()
+_PLAIN = bytes(
+    c if c > 0x7F else ord(chr(c).lower()) if c in _LETTERS_AND_DIGITS else 0x20
+    for c in range(0x100)
+)
+"""Octets of UTF-8 as they are indexed: ASCII letters small, all that separates a space."""
+_ALIKE = bytes(0x61 if c in _LETTERS_AND_DIGITS else 0x20 for c in range(0x100))
+_RUN_TOO_LONG = b"a" * (MAX_TOKEN + 1)
+_LONG_RUN = re.compile(rb"([A-Za-z0-9]{%d})[A-Za-z0-9]+" % MAX_TOKEN)
 
 
 # Only a class of characters below it is a table; any other is a walk over its ranges.
@@ -123,15 +135,46 @@ def fold(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Return the tokens of a text, in order; none holds a space or an ASCII punctuation mark."""
-    folded = fold(text[:MAX_TEXT])[:MAX_TEXT]
-    if folded.isascii():
-        return _ASCII_WORD.findall(folded)
+    return words(text).split()
+
+
+def words(text: str) -> str:
+    """Return the tokens of a text in order, each with white space around it.
+
+    Splitting it gives them; an index that cuts at white space itself needs no list of them.
+    """
+    text = text[:MAX_TEXT]
+    if not text.isascii():
+        # White space separates in every script, and most lines and words are ASCII in any mail.
+        text = "\n".join([line if line.isascii() else _spelled(line) for line in text.split("\n")])[
+            :_MAX_WORDS
+        ]
+    octets = text.encode()
+    if _RUN_TOO_LONG in octets.translate(_ALIKE):
+        octets = _LONG_RUN.sub(rb"\1", octets)
+    return octets.translate(_PLAIN).decode()
+
+
+def _spelled(line: str) -> str:
+    return " ".join([w if w.isascii() else _tokens_of(w) for w in line.split()])
+
+
+def _tokens_of(word: str) -> str:
+    return _tokens_of_short(word) if len(word) <= MAX_TOKEN else _cut_up(word)
+
+
+def _cut_up(word: str) -> str:
+    folded = fold(word)[:MAX_TEXT]
     run = _marked_run() if _has_marks(folded) else _RUN
     found: list[str] = run.findall(folded.replace("_", " "))
     plain = not (_LOW_SPACELESS.search(folded) or _HIGHER.search(folded))
-    if plain and not _LONG.search(folded):
-        return found
-    return [token for run in found for token in _cut(run)]
+    if not plain or _LONG.search(folded):
+        found = [token for run in found for token in _cut(run)]
+    return " ".join(found)
+
+
+# Words come again; a few thousand hold most of what is written in a language.
+_tokens_of_short = lru_cache(16384)(_cut_up)
 
 
 def _cut(run: str) -> list[str]:

@@ -139,9 +139,10 @@ class SqliteContacts:
             )
             messages, weight, before, name = cast("tuple[int, int, int, str]", found)
             messages, weight, last = messages + 1, weight + added[0], max(before, added[1])
-            if added[2]:
-                # The newest name counts, and mail does not always come in its order.
-                name = added[2] if added[1] > before else self._name(contact)
+            if added[2] != name and added[2]:
+                # The newest name counts, and mail does not always come in its order. To look for
+                # it takes as long as there are mentions, so only where there are two names.
+                name = added[2] if added[1] > before or not name else self._name(contact)
         self._execute(
             "update contact set messages = ?, weight = ?, last = ?, name = ?, score = ?"
             " where row = ?",

@@ -23,6 +23,12 @@ _FEW_OF_SEVERAL = 3_000
 _TRIED = 2_000
 """Contacts tried in order before all that match are sorted after all."""
 
+_COUNTED = 12_000
+"""Where several words are asked for, what a word finds is counted so far."""
+
+_MANY_TIMES = 4
+"""A word that finds so many times what the rarest does is looked up for each contact of that."""
+
 _NEVER = -(1 << 62)
 _SHOWN = "c.address, c.name, c.messages, c.last"
 _LAST = "\U0010ffff"
@@ -64,14 +70,14 @@ def _find(
         found = execute(
             "select count(*) from"
             f" (select 1 from word w where w.mailbox = ? and {_BEGINS} limit ?)",
-            (box, word, word + _LAST, few),
+            (box, word, word + _LAST, most),
         ).fetchone()
         return cast("int", found[0]) if found else 0
 
-    few = _FEW if len(words) == 1 else _FEW_OF_SEVERAL
-    rarest_first = sorted(words, key=many)
-    if words and many(rarest_first[0]) < few:
-        return _sorted(connection, box, rarest_first, limit)
+    few, most = (_FEW, _FEW) if len(words) == 1 else (_FEW_OF_SEVERAL, _COUNTED)
+    counts = sorted((many(word), word) for word in words)
+    if counts and counts[0][0] < few:
+        return _sorted(connection, box, counts, limit)
     begins = [x for w in words for x in (w, w + _LAST)]
     has = f" and exists (select 1 from word w where w.contact = c.row and {_BEGINS})"
     # The index gives them best first, and the limit ends the walk.
@@ -87,20 +93,28 @@ def _find(
         bindings,
     ).fetchall()
     if words and len(rows) < limit:
-        return _sorted(connection, box, rarest_first, limit)
+        return _sorted(connection, box, counts, limit)
     return cast("list[tuple[str, str, int, int]]", rows)
 
 
 def _sorted(
-    connection: apsw.Connection, box: int, words: list[str], limit: int
+    connection: apsw.Connection, box: int, counts: Sequence[tuple[int, str]], limit: int
 ) -> list[tuple[str, str, int, int]]:
-    """Return the best of all that match; the first word is the rarest."""
-    begins = [x for w in words[1:] for x in (w, w + _LAST)]
+    """Return the best of all that match; `counts` are how many a word finds, ascending."""
+    (fewest, rarest), *others = counts
+    # To make the set of a word's contacts costs less than to look each of as many up.
+    sets = [rarest, *(w for n, w in others if n < min(_MANY_TIMES * fewest, _COUNTED))]
+    looked = [w for _, w in others if w not in sets]
+    one = f"select w.contact from word w where w.mailbox = ? and {_BEGINS}"
     has = f" and exists (select 1 from word w where w.contact = c.row and {_BEGINS})"
     rows = connection.execute(
         f"select {_SHOWN} from contact c where c.messages > 0 and c.row in"
-        f" (select w.contact from word w where w.mailbox = ? and {_BEGINS}){has * len(begins[::2])}"
-        " order by c.score desc limit ?",
-        (box, words[0], words[0] + _LAST, *begins, limit),
+        f" ({' intersect '.join([one] * len(sets))}){has * len(looked)}"
+        " order by c.score desc, c.row desc limit ?",
+        (
+            *(x for w in sets for x in (box, w, w + _LAST)),
+            *(x for w in looked for x in (w, w + _LAST)),
+            limit,
+        ),
     ).fetchall()
     return cast("list[tuple[str, str, int, int]]", rows)

@@ -17,6 +17,10 @@ class BadPageToken(Exception):
     """A page token that was not given out for this mailbox and this query."""
 
 
+class ForeignPageToken(BadPageToken):
+    """One that was not given out for this mailbox at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageRow:
     """A message as a mailbox lists it. Times are microseconds since 1970 UTC, sizes octets.
@@ -184,6 +188,12 @@ class MailboxReader(Protocol):
 
     def get(self, mailbox_id: str, message_id: str) -> tuple[MessageRow | None, int]:
         """Return a visible message of this mailbox, None when there is none, and the head."""
+        ...
+
+    def get_many(
+        self, mailbox_id: str, message_ids: Sequence[str]
+    ) -> tuple[Mapping[str, MessageRow], int]:
+        """Return the visible ones of messages, of one snapshot, and the head."""
         ...
 
     def owner(self, message_id: str) -> str | None:

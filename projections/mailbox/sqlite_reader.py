@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -127,16 +127,25 @@ class SqliteMailboxReader:
 
     def get(self, mailbox_id: str, message_id: str) -> tuple[MessageRow | None, int]:
         """Return a visible message of this mailbox, None when there is none, and the head."""
+        found, head = self.get_many(mailbox_id, [message_id])
+        return found.get(message_id), head
+
+    def get_many(
+        self, mailbox_id: str, message_ids: Sequence[str]
+    ) -> tuple[Mapping[str, MessageRow], int]:
+        """Return the visible ones of messages, of one snapshot, and the head."""
+        rows: dict[str, MessageRow] = {}
         with self._snapshot() as connection:
             mailbox = load_mailbox(connection, mailbox_id)
-            found = connection.execute(
-                "select row from message where id = ? and mailbox = ? and visible",
-                (octets(message_id), mailbox.row),
-            ).fetchone()
-            if found is None:
-                return None, mailbox.head
             shower = Shower(connection, mailbox, labels_at(mailbox, None), None)
-            return shower.message(cast("int", found[0])), mailbox.head
+            for message_id in message_ids:
+                found = connection.execute(
+                    "select row from message where id = ? and mailbox = ? and visible",
+                    (octets(message_id), mailbox.row),
+                ).fetchone()
+                if found is not None:
+                    rows[message_id] = shower.message(cast("int", found[0]))
+        return rows, mailbox.head
 
     def owner(self, message_id: str) -> str | None:
         """Return the mailbox of a message, visible or expunged; None when unknown or erased."""

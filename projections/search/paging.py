@@ -10,13 +10,11 @@ import binascii
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import blake2b
 
-import msgspec
+from projections.mailbox.paging import bound
+from projections.mailbox.ports import BadPageToken, ForeignPageToken
 
-from projections.mailbox.ports import BadPageToken
-
-_LAYOUT = struct.Struct(">8sq16sI")
+_LAYOUT = struct.Struct(">8s8sq16sI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,7 @@ class Asked:
 
     def binding(self) -> bytes:
         """Return 8 octets that another search does not have."""
-        packed = msgspec.msgpack.encode(
-            (self.mailbox_id, self.query, sorted(self.labels), self.include_spam)
-        )
-        return blake2b(packed, digest_size=8).digest()
+        return bound(self.mailbox_id, self.query, sorted(self.labels), self.include_spam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +49,30 @@ class Place:
 def to_token(asked: Asked, place: Place) -> str:
     """Return the token for the messages behind `place`."""
     packed = _LAYOUT.pack(
-        asked.binding(), place.internal_date, place.message_id, min(place.estimate, 0xFFFFFFFF)
+        bound(asked.mailbox_id),
+        asked.binding(),
+        place.internal_date,
+        place.message_id,
+        min(place.estimate, 0xFFFFFFFF),
     )
     return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 def from_token(asked: Asked, token: str | None) -> Place | None:
-    """Return the place that `token` names, None without one. Raises BadPageToken."""
+    """Return the place that `token` names, None without one.
+
+    Raises BadPageToken, ForeignPageToken.
+    """
     if token is None:
         return None
     try:
         packed = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-        binding, internal_date, message_id, estimate = _LAYOUT.unpack(packed)
+        owner, binding, internal_date, message_id, estimate = _LAYOUT.unpack(packed)
     except (UnicodeEncodeError, binascii.Error, struct.error) as e:
         raise BadPageToken("no page token") from e
     place = Place(internal_date, message_id, estimate)
+    if owner != bound(asked.mailbox_id):
+        raise ForeignPageToken("a page token of another mailbox")
     # The decoder passes over characters that no token has.
     if binding != asked.binding() or to_token(asked, place) != token:
         raise BadPageToken("a page token of another search")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import cast
 
 import apsw
@@ -42,13 +43,15 @@ _WORDS = (
     f" values ({', '.join('?' * (len(COLUMNS) + 2))})"
 )
 _SHARD = (
-    "insert into shard values (?1,1,?2,?2,?3,0,0)"
-    " on conflict(number) do update set docs = docs + 1,"
-    " low = min(low, ?2), high = max(high, ?2), mailbox = iif(mailbox = ?3, ?3, null)"
+    "insert into shard values (?1,?2,?3,?4,?5,0,0)"
+    " on conflict(number) do update set docs = docs + ?2,"
+    " low = min(low, ?3), high = max(high, ?4), mailbox = iif(mailbox = ?5, ?5, null)"
 )
 _MERGED_PAGES, _MERGED_PAGES_EACH = 64, 4
 """Pages that are merged with a batch, at least and for each new document: a document has one or two
 pages, so a full shard is merged before the next one is full, and no batch waits for all of it."""
+_TOGETHER = 32
+"""Documents whose words are held in memory until they are written."""
 _NOTHING = ("",) * len(COLUMNS)
 
 
@@ -191,17 +194,27 @@ class Writer:
             doc.row = self._row(doc.internal_date)
         ordered = sorted(new, key=lambda x: x[1].row or 0)
         made = documents((doc.mail_id, doc.digest) for _, doc in ordered)
-        execute = self._connection.execute
-        for (box, doc), (_, document) in zip(ordered, made, strict=True):
+        pairs = zip(ordered, made, strict=True)
+        left = len(ordered)
+        while left:
+            some = list(islice(pairs, self._space()))
+            self._into_shard(some)
+            left -= len(some)
+
+    def _into_shard(
+        self, some: Sequence[tuple[tuple[int, Doc], tuple[Digest | None, Document | None]]]
+    ) -> None:
+        """Insert documents, ascending by row, into the shard that has room for them."""
+        shard = self._current
+        words: list[tuple[Value, ...]] = []
+        docs: list[tuple[Value, ...]] = []
+        for (box, doc), (_, document) in some:
             meta = mailbox_token(box)
             if document is not None and document.message_id:
                 meta += f" {message_id_token(document.message_id)}"
-            columns = _NOTHING if document is None else document.columns
-            doc.shard = self._shard()
-            execute(_WORDS.format(words_of(doc.shard)), (doc.row, *columns, meta))
-            execute(_SHARD, (doc.shard, doc.row, box))
-            execute(
-                "insert into doc values (?,?,?,?,?,?,?,?,?,?)",
+            doc.shard = shard
+            words.append((doc.row, *(_NOTHING if document is None else document.columns), meta))
+            docs.append(
                 (
                     box,
                     doc.row,
@@ -211,13 +224,20 @@ class Writer:
                     doc.size,
                     doc.facts.bits,
                     _pack(doc.facts.labels),
-                    doc.shard,
+                    shard,
                     None if document is None else document.fingerprint(),
-                ),
+                )
             )
+        many = self._connection.executemany
+        many(_WORDS.format(words_of(shard)), words)
+        many("insert into doc values (?,?,?,?,?,?,?,?,?,?)", docs)
+        boxes = {box for (box, _), _ in some}
+        (box,) = boxes if len(boxes) == 1 else (None,)
+        self._connection.execute(_SHARD, (shard, len(some), docs[0][1], docs[-1][1], box))
+        self._room -= len(some)
 
-    def _shard(self) -> int:
-        """Return the shard that the next document goes to."""
+    def _space(self) -> int:
+        """Return how many documents go in at once, and see to it that a shard has room."""
         if self._room == 0:
             found = self._connection.execute(
                 "select number, docs from shard order by number desc limit 1"
@@ -227,8 +247,7 @@ class Writer:
                 number, docs = number + 1, 0
                 make_words(self._connection, number)
             self._current, self._room = number, self._most - docs
-        self._room -= 1
-        return self._current
+        return min(self._room, _TOGETHER)
 
     def _row(self, internal_date: int) -> int:
         """Return a row that is free; a millisecond that is full goes on in the next one."""

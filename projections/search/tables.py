@@ -18,7 +18,7 @@ import apsw
 
 from projections.mailbox.tables import transaction
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever tables, fold or tokens change: a version of another format is rebuilt."""
 
 FTS_COLUMNS = ("author", "recipient", "cc", "subject", "body", "filename", "list")
@@ -96,6 +96,11 @@ create virtual table {{words}} using fts5(
 )
 """
 
+# What a transaction adds is gathered in memory up to `hashsize` octets and then written as one
+# segment, so a batch is one; twelve segments of a size are merged at once, since a shard that is
+# full is merged as a whole anyway and each merge before that is work done again.
+_FTS_OPTIONS = {"hashsize": 32 << 20, "automerge": 12}
+
 _MS_BITS = 42
 _COUNTER_BITS = 20
 LAST_ROW = (1 << _MS_BITS + _COUNTER_BITS) - 1
@@ -120,7 +125,10 @@ def words_of(shard: int) -> str:
 
 def make_words(connection: apsw.Connection, shard: int) -> None:
     """Make the table of words of a shard, inside the caller's transaction."""
-    connection.execute(_WORDS.format(words=words_of(shard)))
+    words = words_of(shard)
+    connection.execute(_WORDS.format(words=words))
+    for name, value in _FTS_OPTIONS.items():
+        connection.execute(f"insert into {words}({words}, rank) values (?,?)", (name, value))
 
 
 def mailbox_token(row: int) -> str:

@@ -84,7 +84,7 @@ class SqliteThreadReader:
         at: int | None = None,
     ) -> tuple[Conversation | None, int]:
         """Return a page of one conversation, and the head. Raises BadPageToken."""
-        query = Query(f"{mailbox_id} {thread_id}", frozenset(), include_spam, at)
+        query = Query(mailbox_id, frozenset(), include_spam, at, thread_id)
         behind = from_token(query, page_token)
         with self._snapshots.take() as connection:
             reading = _Reading(connection, mailbox_id, at)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -16,11 +18,20 @@ from mail.words import decode_header
 from schemas import parts
 from streams.inbound.rules import Facts
 
-MAX_ADDRESSES = 100
-MAX_REFERENCES = 100
-MAX_PARTS = 100
-MAX_FIELD = 2048
-"""A field longer than this is cut, in characters; no record may outgrow 512 KiB."""
+R = TypeVar("R")
+
+MAX_ITEMS = 100
+"""Items that a list keeps at most."""
+
+MAX_FIELD = 2 * 1024
+"""A text longer than this is cut, octets."""
+
+MAX_LIST = 24 * 1024
+"""Octets of a list's texts at most.
+
+Seven lists, four texts and the trace fields beside them leave a record of at most 512 KiB its room
+for the labels of a message.
+"""
 
 _MAX_LINKS = 200
 _MAX_HTML = 200_000
@@ -53,29 +64,25 @@ class _Cut:
 
     def text(self, value: str) -> str:
         # Lone surrogates stand for octets that no charset explains; Avro strings are UTF-8.
-        clean = value.encode("utf-8", "replace").decode()
-        if len(clean) > MAX_FIELD:
-            self.happened = True
-            return clean[:MAX_FIELD]
-        return clean
+        octets = value.encode("utf-8", "replace")
+        if len(octets) <= MAX_FIELD:
+            return octets.decode()
+        self.happened = True
+        # No half of a character.
+        return octets[:MAX_FIELD].decode("utf-8", "ignore")
 
-    def addresses(self, values: tuple[Address, ...]) -> list[parts.Mailbox]:
-        self.happened |= len(values) > MAX_ADDRESSES
-        return [
-            parts.Mailbox(name=self.text(v.name), address=self.text(v.address))
-            for v in values[:MAX_ADDRESSES]
-        ]
+    def addresses(self, values: Sequence[Address]) -> list[parts.Mailbox]:
+        made = (parts.Mailbox(name=self.text(v.name), address=self.text(v.address)) for v in values)
+        return self._some(made, len(values), lambda m: (m.name, m.address))
 
-    def identifiers(self, values: tuple[str, ...]) -> list[str]:
+    def identifiers(self, values: Sequence[str]) -> list[str]:
         # The first reference is the root and the last the parent: the middle can go.
-        if len(values) > MAX_REFERENCES:
-            self.happened = True
-            values = values[:1] + values[1 - MAX_REFERENCES :]
-        return [self.text(f"<{v}>") for v in values]
+        newest = [self.text(f"<{v}>") for v in (*values[:1], *reversed(values[1:][-MAX_ITEMS:]))]
+        kept = self._some(newest, len(values), lambda text: (text,))
+        return [*kept[:1], *reversed(kept[1:])]
 
     def attachments(self, read: MessageDigest) -> list[parts.PartSummary]:
-        self.happened |= len(read.attachments) > MAX_PARTS
-        return [
+        made = (
             parts.PartSummary(
                 section=a.section,
                 filename=self.text(a.filename),
@@ -83,8 +90,24 @@ class _Cut:
                 size=a.size,
                 inline=a.inline,
             )
-            for a in read.attachments[:MAX_PARTS]
-        ]
+            for a in read.attachments
+        )
+        found = len(read.attachments)
+        return self._some(made, found, lambda p: (p.section, p.filename, p.content_type))
+
+    def _some(
+        self, made: Iterable[R], found: int, texts: Callable[[R], tuple[str, ...]]
+    ) -> list[R]:
+        """Return the first items, as many as may be; `found` is how many there were."""
+        kept: list[R] = []
+        left = MAX_LIST
+        for item in islice(made, MAX_ITEMS):
+            left -= sum(len(text.encode()) for text in texts(item))
+            if left < 0:
+                break
+            kept.append(item)
+        self.happened |= len(kept) < found
+        return kept
 
 
 def _micros(moment: datetime | None) -> int | None:

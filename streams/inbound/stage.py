@@ -34,7 +34,7 @@ from schemas.events import Authenticated, Received, Scored
 from schemas.fingerprint import Fingerprint
 from schemas.parts import Digest, ReceivedSecret
 from schemas.seal import SealError, seal
-from schemas.topics import MAIL_RECEIVED, topic_of
+from schemas.topics import MAIL_RECEIVED
 from streams.inbound import authenticate, route, score, unjudged
 from streams.inbound.digest import facts_of, to_record
 from streams.inbound.trace import compose
@@ -146,8 +146,8 @@ class InboundStage:
             found = plan.judged.get(received.mail_id)
             if found is None or content is not plan.contents[received.mail_id]:
                 found = Judgement.of(content)
-            outputs.append(_output(found.authenticated, content.authenticated))
-            outputs.append(_output(found.scored, content.scored))
+            outputs.append(Output.of(found.authenticated, content.authenticated))
+            outputs.append(Output.of(found.scored, content.scored))
             commands = route.commands(received, found.authenticated, found.scored)
             outputs += (Output.of(c) for c in commands)
             opened = plan.forwarded.get(received.mail_id)
@@ -278,10 +278,6 @@ def _forwarded(
         except SealError as e:
             raise Poison(f"seal-{e.reason}") from e
     return found
-
-
-def _output(event: Authenticated | Scored, value: bytes) -> Output:
-    return Output(topic_of(event), event.mail_id, type(event).__name__, event.event_id, value)
 
 
 def _decoded(record: Record) -> Received:

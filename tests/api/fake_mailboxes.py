@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from infra.ports import (
@@ -202,6 +202,12 @@ class FakeMailboxes:
 
     def get(self, mailbox_id: str, message_id: str) -> tuple[MessageRow | None, int]:
         return self.visible.get(mailbox_id, {}).get(message_id), self.head(mailbox_id)
+
+    def get_many(
+        self, mailbox_id: str, message_ids: Sequence[str]
+    ) -> tuple[Mapping[str, MessageRow], int]:
+        rows = self.visible.get(mailbox_id, {})
+        return {i: rows[i] for i in message_ids if i in rows}, self.head(mailbox_id)
 
     def owner(self, message_id: str) -> str | None:
         for boxes in (self.visible, self.expunged):

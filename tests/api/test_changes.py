@@ -38,9 +38,6 @@ def test_a_change_without_effect_is_answered_too(house: House) -> None:
     [
         {},
         {"isRead": None},
-        {"addLabelIds": ["ALL"]},
-        {"removeLabelIds": ["ALL"]},
-        {"addLabelIds": ["nowhere"]},
         {"addLabelIds": ["SENT"], "removeLabelIds": ["SENT"]},
         {"addLabelIds": "SENT"},
         {"isRead": "yes"},
@@ -51,6 +48,24 @@ def test_a_change_that_makes_no_sense_is_400(house: House, asked: dict[str, Any]
     m = house.deliver(house.ada)
     answer = house.call("POST", f"/messages/{m}/modify", json=asked)
     assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+    assert house.log.appended == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "error"),
+    [
+        ({"addLabelIds": ["ALL"]}, 403, "FORBIDDEN"),
+        ({"removeLabelIds": ["ALL"]}, 403, "FORBIDDEN"),
+        ({"addLabelIds": ["nowhere"]}, 404, "NOT_FOUND"),
+        ({"removeLabelIds": ["nowhere"]}, 404, "NOT_FOUND"),
+    ],
+)
+def test_a_label_that_is_not_the_user_s_to_give_is_refused(
+    house: House, asked: dict[str, Any], status: int, error: str
+) -> None:
+    m = house.deliver(house.ada)
+    answer = house.call("POST", f"/messages/{m}/modify", json=asked)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert house.log.appended == []
 
 

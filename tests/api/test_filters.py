@@ -90,7 +90,6 @@ def test_a_mistake_in_the_query_is_told_with_its_place(
         {"query": "x"},
         {"query": "x", "star": "yes"},
         {"query": "x", "forward": "ann@example.test"},
-        {"query": "x", "addLabelIds": ["nowhere"]},
         {"query": "x", "addLabelIds": ["ALL"]},
         {"query": "x", "addLabelIds": ["SENT"]},
         {"query": "x", "addLabelIds": ["TRASH", "INBOX"]},
@@ -107,3 +106,8 @@ def test_what_makes_no_filter_is_refused(house: House, asked: Any) -> None:
 def test_the_query_is_in_no_command_in_clear(house: House) -> None:
     make(house, "canary")
     assert all(b"canary" not in x.value for x in house.log.appended)
+
+
+def test_a_label_that_is_not_there_can_t_be_given_by_a_filter(house: House) -> None:
+    answer = house.call("POST", PATH, json={"query": "x", "addLabelIds": ["nowhere"]})
+    assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")

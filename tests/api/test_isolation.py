@@ -125,7 +125,7 @@ def test_somebody_elses_label_cant_be_used(house: House) -> None:
     m = house.deliver(house.ada)
     label = house.call("POST", "/mailboxes/me/labels", "bob", json={"name": "b"}).json()["id"]
     answer = house.call("POST", f"/messages/{m}/modify", json={"addLabelIds": [label]})
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     for method, more in (("PATCH", {"json": {"name": "x"}}), ("DELETE", {})):
         assert house.call(method, f"/mailboxes/me/labels/{label}", **more).status_code == 404
 

@@ -62,6 +62,16 @@ def test_what_can_be_no_label_is_400(house: House, asked: dict[str, Any]) -> Non
     assert house.call("POST", "/mailboxes/me/labels", json=asked).status_code == 400
 
 
+@pytest.mark.parametrize("name", ["👩\u200d🚀", "می\u200cخواهم", "\U00104c4d"])
+def test_a_name_may_be_written_in_any_script_there_is_or_will_be(house: House, name: str) -> None:
+    assert make(house, name)["name"] == name
+
+
+@pytest.mark.parametrize("name", ["a\x00", "a\x85b", "a\u2028b", "\u202eevil", "\u2066a"])
+def test_a_name_does_not_act_on_what_is_around_it(house: House, name: str) -> None:
+    assert house.call("POST", "/mailboxes/me/labels", json={"name": name}).status_code == 400
+
+
 def test_a_repeated_key_makes_one_label(house: House) -> None:
     key = {"Idempotency-Key": "k"}
     first, again = (
@@ -95,7 +105,7 @@ def test_a_label_is_deleted(house: House) -> None:
 def test_system_labels_stay_as_they_are(house: House, method: str) -> None:
     more = {"json": {"name": "x"}} if method == "PATCH" else {}
     answer = house.call(method, "/mailboxes/me/labels/INBOX", **more)
-    assert answer.status_code == 400
+    assert answer.status_code == 403
 
 
 def test_the_name_is_sealed_in_the_log(house: House) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.rest.once import ONCE
 from tests.api.fakes import House
 
 PROMISED = {
@@ -93,3 +94,20 @@ def test_every_read_of_a_mailbox_says_its_seq(document: Any) -> None:
 def test_operation_ids_are_there_once(document: Any) -> None:
     ids = [op["operationId"] for _, _, op in operations(document)]
     assert len(ids) == len(set(ids))
+
+
+def test_every_parameter_that_is_no_list_is_asked_once(document: Any) -> None:
+    found = {
+        p["name"]
+        for _, _, operation in operations(document)
+        for p in operation.get("parameters", [])
+        if p["in"] == "query" and p["schema"].get("type") != "array"
+    }
+    assert found == ONCE
+
+
+def test_a_parameter_that_is_asked_twice_is_a_mistake(house: House) -> None:
+    answer = house.get("/mailboxes/me?minSeq=x&minSeq=0")
+    assert (answer.status_code, answer.json()["message"]) == (400, "minSeq: give it once")
+    assert house.get("/mailboxes/me/messages?labelIds=INBOX&labelIds=SENT").status_code == 200
+    assert house.get("/mailboxes/me?unknown=1&unknown=2").status_code == 200

@@ -1,7 +1,8 @@
 """`make bench`: the rows of the README's figures, as a table and as bench.json.
 
-`python -m tests.bench [ROW …]` runs only rows whose name contains one of the words;
-MAILFOLD_BENCH_LARGE sets the size of the large mailbox (100,000).
+`python -m tests.bench [ROW …]` runs only rows whose name contains one of the words. With
+MAILFOLD_BENCH_LARGE=1 the rows of a mailbox of 1,000,000 messages come too; another number is its
+size.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.bench.contacts import contacts
 from tests.bench.large import large_mailbox
+from tests.bench.million import million
 from tests.bench.throughput import import_mbox, latency, smtp_to_listed
+from tests.bench.time_travel import time_travel
 from tests.system import ROOT
 
-LARGE = int(os.environ.get("MAILFOLD_BENCH_LARGE", "100000"))
+_ASKED = int(os.environ.get("MAILFOLD_BENCH_LARGE", "0"))
+MILLION = 1_000_000 if _ASKED == 1 else _ASKED
 
 Row = dict[str, Any]
 
@@ -36,8 +41,11 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "smtp 1 MB": lambda: iter([smtp_to_listed(1_000_000, 300)]),
     "latency": lambda: iter([latency(300, 20)]),
     "import": lambda: iter([import_mbox(6_000)]),
-    "large": lambda: large_mailbox(LARGE),
+    "large": lambda: large_mailbox(100_000),
+    "time travel": lambda: time_travel(100_000),
+    "contacts": lambda: contacts(50_000),
     "runner": _runners,
+    **({"million": lambda: million(MILLION)} if MILLION else {}),
 }
 
 

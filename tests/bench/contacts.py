@@ -7,7 +7,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,33 +80,35 @@ def _percentiles(times: list[float]) -> tuple[float, float]:
     return times[len(times) // 2], times[len(times) * 99 // 100]
 
 
-def main() -> None:
-    contacts = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
+def contacts(count: int) -> Iterator[dict[str, Any]]:
+    """Yield how fast a fold makes so many contacts, and how fast they are found."""
     keys = FakeKeys()
-    print(f"{contacts:,} contacts; {platform.machine()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "contacts.db"
         store = SqliteContacts(path, keys)
-        records = as_records(list(deliveries(contacts, keys)))
+        records = as_records(list(deliveries(count, keys)))
         started = time.perf_counter()
         for start in range(0, len(records), 500):
             store.apply(records[start : start + 500], always)
         seconds = time.perf_counter() - started
-        print(f"fold: {len(records) / seconds:,.0f} events/s")
-        started = time.perf_counter()
+        yield {
+            "row": f"fold of contacts, {count}",
+            "unit": "events/s",
+            "value": round(len(records) / seconds),
+        }
         store.scrub()
-        size = path.stat().st_size
-        print(f"scrub: {time.perf_counter() - started:.2f} s; file: {size / 1e6:.0f} MB")
         reader = SqliteContactReader(lambda: path)
         rng = random.Random(3)
-        everybody = people(contacts)
-        kinds = {
+        everybody = people(count)
+        kinds: dict[str, Callable[[Mailbox], str]] = {
             "1 letter": lambda p: p.address[:1],
             "2 letters": lambda p: p.address[:2],
             "4 letters": lambda p: p.address[:4],
             "last name": lambda p: p.name.split()[1][:5],
             "domain": lambda p: p.address.partition("@")[2][:8],
             "two words": lambda p: f"{p.name.split()[0][:2]} {p.name.split()[1][:2]}",
+            "a letter and a word": lambda p: f"{p.name[:1]} {p.name.split()[1][:4]}",
+            "three words": lambda p: f"{p.name.split()[0][:2]} {p.name.split()[1][:2]} big",
             "name and domain": lambda p: f"{p.name[:3]} {p.address.partition('@')[2][:6]}",
             "nobody": lambda p: "zq" + p.address[:3],
             "nothing typed": lambda p: "",
@@ -121,9 +123,22 @@ def main() -> None:
                 times.append((time.perf_counter() - started) * 1000)
                 cpu.append((time.thread_time() - busy) * 1000)
             (p50, p99), (_, busy99) = _percentiles(times), _percentiles(cpu)
-            print(f"{kind:16} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   CPU p99 {busy99:6.2f} ms")
+            yield {
+                "row": f"contacts, {kind}, {count}, p50 · p99",
+                "unit": "ms",
+                "value": round(p50, 2),
+                "p99": round(p99, 2),
+                "CPU p99": round(busy99, 2),
+            }
         reader.close()
         store.close()
+
+
+def main() -> None:
+    print(f"{platform.machine()}, Python {platform.python_version()}")
+    for row in contacts(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000):
+        more = {k: v for k, v in row.items() if k not in ("row", "value", "unit")}
+        print(f"{row['row']:<58} {row['value']!s:>10} {row['unit']:<12} {more or ''}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from infra.ports import KeyStore
-from projections.mailbox.ports import BadPageToken
+from projections.mailbox.ports import ForeignPageToken
 from projections.ports import Projection
 from projections.threads.ports import ThreadReader, ThreadRow
 from schemas.labels import ALL, INBOX, SPAM, TRASH
@@ -134,7 +134,7 @@ class ThreadReaderContract:
             assert reader.get(there, row.thread_id)[0] is None
         page, _ = reader.list(here, limit=1)
         assert page.next_token is not None
-        with pytest.raises(BadPageToken):
+        with pytest.raises(ForeignPageToken):
             reader.list(there, page_token=page.next_token)
         for name in ("nonsense", ""):
             assert reader.get(here, name)[0] is None

@@ -2,162 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import apsw
-import msgspec
 import pytest
-import zstandard
 
 from mailfold.mailboxes import open_mailbox
 from mailfold.settings import load
 from mailfold.wiring import House, open_house
 from projections.verify import verify
-from schemas.codec import decode, record_types, schema
-from schemas.identity import from_bytes, message_id
-from schemas.seal import SealError, unseal
-from tests.system import DOMAIN, PASSWORD, System, mail, wait_until
+from schemas.identity import message_id
+from tests.e2e.scanner import Scan, Scanner, holding, keys_of, letter
+from tests.system import DOMAIN, PASSWORD, System, wait_until
 
 CANARY = "Kanarienvogel"
-_MAGIC = b"\x28\xb5\x2f\xfd"
-
-
-@dataclass
-class Scan:
-    """Where canaries were found."""
-
-    sealed: set[str] = field(default_factory=set)
-    """Fields of records that a key opened."""
-    files: set[str] = field(default_factory=set)
-    """Folders and kinds of files that hold one openly."""
-
-
-class Scanner:
-    """Looks for one canary in a data folder; with the keys that are in keys.db and no others."""
-
-    def __init__(self, data: Path, canary: str) -> None:
-        self.data = data
-        self.canary = canary.encode()
-        self.keys = keys_of(data)
-
-    def scan(self) -> Scan:
-        found = Scan()
-        for path in files_of(self.data):
-            if self._in(path.read_bytes()):
-                found.files.add(path.relative_to(self.data).parts[0])
-        connection = apsw.Connection(str(self.data / "log.db"))
-        for (table,) in connection.execute("select name from log_topic").fetchall():
-            name = f"log_{table.replace('.', '_')}"
-            rows = connection.execute(
-                f"select t.name, event_id, value from {name} r join log_type t on t.id = r.type"
-            )
-            for kind, _, value in rows.fetchall():
-                self._record(found, kind, decode(kind, value))
-        for row in connection.execute("select mail_id, authenticated, scored, digest from content"):
-            key = self.keys.get(from_bytes(row[0]))
-            self._record(found, "Authenticated", decode("Authenticated", row[1]))
-            self._record(found, "Scored", decode("Scored", row[2]))
-            self._opened(found, "content.digest", "Digest", row[3], key, from_bytes(row[0]))
-        connection.close()
-        return found
-
-    def _record(self, found: Scan, kind: str, value: Any) -> None:
-        identity = getattr(value, "event_id", None) or value.command_id
-        for f in schema(kind)["fields"]:
-            octets = getattr(value, f["name"])
-            if not f.get("sealed"):
-                assert not self._in(msgspec.msgpack.encode(octets)), f"{kind}.{f['name']} is open"
-                continue
-            inner = str(f["seals"]).removeprefix("mailfold.")
-            owners = [getattr(value, n, "") for n in ("message_id", "mail_id", "mailbox_id")]
-            for owner in owners:
-                name = f"{kind}.{f['name']}"
-                self._opened(found, name, inner, octets, self.keys.get(owner), identity)
-
-    def _opened(
-        self, found: Scan, name: str, inner: str, octets: bytes, key: bytes | None, identity: str
-    ) -> None:
-        if key is None:
-            return
-        try:
-            record = unseal(record_types()[inner], octets, key, identity)
-        except SealError:
-            return
-        if self._in(msgspec.msgpack.encode(record)):
-            found.sealed.add(name)
-
-    def _in(self, octets: bytes) -> bool:
-        if self.canary.lower() in octets.lower():
-            return True
-        return any(self.canary.lower() in x.lower() for x in unpacked(octets))
-
-
-def unpacked(octets: bytes) -> Iterator[bytes]:
-    """Yield what zstd frames and base64 runs in `octets` hold."""
-    for m in re.finditer(re.escape(_MAGIC), octets):
-        try:
-            yield zstandard.ZstdDecompressor().decompressobj().decompress(octets[m.start() :])
-        except zstandard.ZstdError:
-            continue
-    for run in re.findall(rb"[A-Za-z0-9+/\r\n]{60,}", octets):
-        yield base64.b64decode(run[: len(run) // 4 * 4] + b"====", validate=False)
-
-
-def files_of(data: Path) -> list[Path]:
-    return sorted(p for p in data.rglob("*") if p.is_file())
-
-
-def keys_of(data: Path) -> dict[str, bytes]:
-    connection = apsw.Connection(str(data / "keys.db"))
-    found = {
-        from_bytes(i) if isinstance(i, bytes) else i: key
-        for i, key in connection.execute("select id, key from key").fetchall()
-        if key != bytes(32)
-    }
-    connection.close()
-    return found
-
-
-def holding(data: Path, octets: bytes) -> set[str]:
-    return {p.name for p in files_of(data) if octets in p.read_bytes()}
-
-
-def letter(canary: str, to: list[str]) -> bytes:
-    """A letter with the canary in every slot, and in a large attachment."""
-    attachment = base64.encodebytes((f"{canary} in a file. " * 6000).encode())
-    body = (
-        b"--b\r\nContent-Type: text/plain\r\n\r\n"
-        + f"{canary} in the text.\r\n".encode()
-        + b"--b\r\nContent-Type: application/octet-stream\r\n"
-        + f'Content-Disposition: attachment; filename="{canary}.bin"\r\n'.encode()
-        + b"Content-Transfer-Encoding: base64\r\n\r\n"
-        + attachment.replace(b"\n", b"\r\n")
-        + b"--b--\r\n"
-    )
-    return (
-        mail(
-            f"{canary} subject",
-            "",
-            From=f"{canary} <{canary}@sender.example>",
-            To=f"{canary} <{to[0]}>",
-            Cc=f"{canary}@copy.example",
-            Message_ID=f"<{canary}@id.example>",
-            References=f"<{canary}.0@id.example>",
-            List_Id=f"{canary} <list.example>",
-            MIME_Version="1.0",
-            Content_Type='multipart/mixed; boundary="b"',
-        )
-        + body
-    )
-
-
 EVERYWHERE = {"Received.sealed", "Delivered.sealed", "content.digest"}
 
 

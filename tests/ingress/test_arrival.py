@@ -14,11 +14,11 @@ from schemas.codec import decode
 from schemas.content import open_received, original
 from schemas.events import Received
 from schemas.identity import event_id, imported_mail_id, time_of
+from schemas.topics import MAX_RECORD
 from tests.fakes import FINGERPRINT, FakeClock, FakeRandom
 
 KEY = b"k" * 32
 BOX = "00000000-0000-7000-8000-00000000000a"
-MAX_RECORD = 512 * 1024
 
 
 def received_of(made: Arrival) -> Received:
@@ -177,3 +177,14 @@ def test_the_same_bytes_imported_twice_are_the_same_mail() -> None:
 def test_client_addresses(address: str, plain: str, network: str) -> None:
     assert plain_address(address) == plain
     assert network_of(address) == network
+
+
+def test_a_mail_of_very_many_large_parts_names_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingress.arrival.MAX_PARTS", 4)
+    raw = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"".join(
+        b"--b\r\n\r\n%d" % n + b"x" * size + b"\r\n"
+        for n, size in enumerate((66_000, 70_000, 100_000, 140_000, 150_000, 160_000))
+    )
+    made = arrive(raw)
+    assert len(received_of(made).parts) <= 4
+    assert back(made) == raw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -17,6 +17,8 @@ from tests.model.reader import Reader
 from tests.model.view import BoxView, ModelView
 
 NO_THREAD = "00000000-0000-4000-8000-000000000000"
+
+_SEALED = c.DefineLabel | c.RenameLabel | c.DefineFilter
 
 Secrets = Mapping[str, LabelSecret | FilterSecret]
 """What the commands of labels and filters seal, by command_id."""
@@ -41,9 +43,17 @@ class Rig(Protocol):
         """Run until all commands are judged."""
         ...
 
-    def events(self) -> Sequence[Record]:
-        """Return all events, in order within each mailbox."""
+    def unread(self) -> Sequence[Record]:
+        """Return the events since the last call, in order within each mailbox."""
         ...
+
+
+class Misread(AssertionError):
+    """Events of a mailbox that no mailbox can have."""
+
+    def __init__(self, mailbox_id: str, error: AssertionError) -> None:
+        super().__init__(f"mailbox {mailbox_id}: {error}")
+        self.mailbox_id = mailbox_id
 
 
 class Driver:
@@ -52,6 +62,7 @@ class Driver:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self._readers: dict[str, Reader] = {}
 
     def submit(
         self, commands: Sequence[c.Command], letters: Mapping[str, Letter], secrets: Secrets
@@ -61,13 +72,11 @@ class Driver:
         Fields `sealed` are empty, and threads are named as THREAD_OF says; both are seen to here.
         """
         rig = self._rig
-        for mail_id, letter in letters.items():
-            key = rig.keys.ensure([mail_id])[mail_id]
-            rig.content.put({mail_id: content_of(letter, key)})
-        threads = {m: r.root(m) for r in self._readers().values() for m in r.thread}
+        content_keys = rig.keys.ensure(list(letters))
+        rig.content.put({m: content_of(x, content_keys[m]) for m, x in letters.items()})
         # A command whose outcome is forgotten is not sent again: it would be judged anew.
         fresh = [x for x in commands if x.command_id not in rig.forgotten]
-        sent = addressed(fresh, threads, rig.keys, secrets)
+        sent = addressed(fresh, self._thread_of, rig.keys, secrets)
         rig.append([Output.of(x) for x in sent])
         rig.settle()
         for x in sent:
@@ -80,38 +89,51 @@ class Driver:
 
     def visible(self) -> ModelView:
         """Return what a reader sees now."""
-        return seen_by(self._readers(), self._outcomes)
+        self._read()
+        return seen_by(self._readers, self._outcomes)
 
-    def _readers(self) -> dict[str, Reader]:
-        return read_all(self._rig.events(), self._rig.keys)
+    def causes(self, mailbox_id: str) -> frozenset[str]:
+        """Return the commands that had an effect, as far as `visible` has looked."""
+        reader = self._readers.get(mailbox_id)
+        return frozenset(reader.causes) if reader else frozenset()
+
+    def _thread_of(self, mailbox_id: str, message_id: str) -> str:
+        self._read()
+        reader = self._readers.get(mailbox_id)
+        return reader.root(message_id) if reader and message_id in reader.thread else NO_THREAD
+
+    def _read(self) -> None:
+        for record in self._rig.unread():
+            event = record.decode()
+            assert isinstance(event, e.MailboxEvent)
+            reader = self._readers.setdefault(event.mailbox_id, Reader(self._rig.keys))
+            try:
+                reader.read(event)
+            except AssertionError as error:
+                raise Misread(event.mailbox_id, error) from error
 
 
 def addressed(
-    commands: Iterable[c.Command], threads: Mapping[str, str], keys: KeyStore, secrets: Secrets
+    commands: Sequence[c.Command],
+    thread_of: Callable[[str, str], str],
+    keys: KeyStore,
+    secrets: Secrets,
 ) -> list[c.Command]:
-    """Return commands as clients send them; `threads` has the thread of each message."""
+    """Return commands as clients send them; `thread_of` names the thread of a mailbox's message."""
+    sealed = [x for x in commands if isinstance(x, _SEALED)]
+    mailbox_keys = keys.ensure(sorted({x.mailbox_id for x in sealed}))
     made: list[c.Command] = []
     for command in commands:
         sent = command
         if isinstance(command, c.MoveToThread) and command.thread_id.startswith(THREAD_OF):
-            named = command.thread_id.removeprefix(THREAD_OF)
-            sent = msgspec.structs.replace(command, thread_id=threads.get(named, NO_THREAD))
-        elif isinstance(command, c.DefineLabel | c.RenameLabel | c.DefineFilter):
-            key = keys.ensure([command.mailbox_id])[command.mailbox_id]
-            sealed = seal(secrets[command.command_id], key, command.command_id)
-            sent = msgspec.structs.replace(command, sealed=sealed)
+            named = thread_of(command.mailbox_id, command.thread_id.removeprefix(THREAD_OF))
+            sent = msgspec.structs.replace(command, thread_id=named)
+        elif isinstance(command, _SEALED):
+            secret = secrets[command.command_id]
+            box = seal(secret, mailbox_keys[command.mailbox_id], command.command_id)
+            sent = msgspec.structs.replace(command, sealed=box)
         made.append(sent)
     return made
-
-
-def read_all(events: Iterable[Record], keys: KeyStore) -> dict[str, Reader]:
-    """Return readers, by mailbox, that have read these events."""
-    readers: dict[str, Reader] = {}
-    for record in events:
-        event = record.decode()
-        assert isinstance(event, e.MailboxEvent)
-        readers.setdefault(event.mailbox_id, Reader(keys)).read(event)
-    return readers
 
 
 def seen_by(

@@ -36,6 +36,7 @@ class EmbeddedRig:
         self.outcomes = SqliteMailboxState(self._file.connection)
         self._log = SqliteLog(self._file, self.clock, self._wake)
         self.dead = SqliteDeadLetters(self._file)
+        self._events = self._log.reader(MAILBOX_EVENTS, {})
         self._runner = self._start()
 
     def _start(self) -> EmbeddedRunner:
@@ -62,14 +63,11 @@ class EmbeddedRig:
                 self._runner = self._start()
         assert not self.dead.list(), "a command became a dead letter"
 
-    def events(self) -> Sequence[Record]:
-        reader = self._log.reader(MAILBOX_EVENTS, {})
-        try:
-            return reader.poll(100_000, 0)
-        finally:
-            reader.close()
+    def unread(self) -> Sequence[Record]:
+        return self._events.poll(100_000, 0)
 
     def close(self) -> None:
+        self._events.close()
         self._runner.close()
         self._file.close()
         self._wake.close()

@@ -11,7 +11,7 @@ from schemas import commands as c
 from schemas import identity
 from schemas.parts import FilterSecret, LabelSecret
 from tests.model.letters import THREAD_OF, Letter, deliver
-from tests.model.naive import ASKED
+from tests.model.naive_filters import ASKED
 
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from infra.ports import KeyStore
@@ -24,6 +25,7 @@ class Reader:
         self._arriving: dict[str, Seen] = {}
         self._had: dict[str, Seen] = {}
         self.thread: dict[str, str] = {}
+        self.causes: set[str] = set()
         self.view = BoxView()
 
     def read(self, event: e.MailboxEvent) -> None:
@@ -33,6 +35,7 @@ class Reader:
         assert event.event_id not in self._identities, "an identity was used twice"
         view.seq, self._at = event.seq, event.recorded_at
         self._identities.add(event.event_id)
+        self.causes.add(event.caused_by)
         message_id: str = getattr(event, "message_id", "")
         view.history.append((event.seq, type(event).__name__, message_id))
         match event:
@@ -124,9 +127,19 @@ class Reader:
         threads: dict[str, set[str]] = {}
         for message_id in self.thread:
             threads.setdefault(self.root(message_id), set()).add(message_id)
-        self.view.threads = frozenset(frozenset(t) for t in threads.values())
-        self.view.outcomes = dict(outcomes)
-        return self.view
+        view = self.view
+        return dataclasses.replace(
+            view,
+            threads=frozenset(frozenset(t) for t in threads.values()),
+            outcomes=dict(outcomes),
+            # Copies, for reading on changes the others in place.
+            messages={m: Seen(dict(s.labels), s.flags) for m, s in view.messages.items()},
+            expunged=dict(view.expunged),
+            labels=dict(view.labels),
+            taught=dict(view.taught),
+            retries=dict(view.retries),
+            history=list(view.history),
+        )
 
 
 def _seen(event: e.Delivered | e.Restored | e.Expunged) -> Seen:

@@ -36,6 +36,7 @@ class StageRig:
         self._falls = falls
         self._largest = largest
         self._position = 0
+        self._read = 0
         self.keys = FakeKeys()
         self.content = FakeContent()
         self.clock = FakeClock()
@@ -53,8 +54,9 @@ class StageRig:
     def append(self, outputs: Sequence[Output]) -> None:
         _append(self.commands, outputs, self.clock.now)
 
-    def events(self) -> Sequence[Record]:
-        return self.recorded
+    def unread(self) -> Sequence[Record]:
+        start, self._read = self._read, len(self.recorded)
+        return self.recorded[start:]
 
     def settle(self) -> None:
         while self._position < len(self.commands):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 
 @dataclass
@@ -34,3 +35,17 @@ class BoxView:
 
 ModelView = dict[str, BoxView]
 """Mailboxes by identifier."""
+
+
+def difference(found: BoxView, expected: BoxView) -> str:
+    """Say in which field two views differ first, and how; "" when they do not."""
+    for each in fields(BoxView):
+        one, other = getattr(found, each.name), getattr(expected, each.name)
+        if one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            for key in [*one, *other]:
+                if one.get(key) != other.get(key):
+                    return f"{each.name}[{key}] is {one.get(key)}, not {other.get(key)}"
+        return f"{each.name} is {one}, not {other}"
+    return ""

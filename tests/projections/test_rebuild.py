@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from infra.ports import EngineDown
+from projections.consumer import Consumer, fold_until
 from projections.rebuild import NothingKept, Progress, rebuild, roll_back, status
 from projections.scrub import scrub
 from projections.verify import verify
@@ -255,6 +256,59 @@ def test_what_is_erased_is_in_no_file_of_any_version(kit: Kit) -> None:
         "views-mailbox-1",
         "views-mailbox-2",
     }
+
+
+def _erased(kit: Kit) -> tuple[e.Erased, str]:
+    """Deliver some mail and return what erases the first, and a text that only this one has."""
+    box = kit.history.boxes[0]
+    events = list(kit.history.command(box))
+    message = box.messages[0]
+    for _ in range(20):
+        events += kit.history.deliver(box)
+    kit.log.add(events)
+    head = kit.history._head(box)  # pyright: ignore[reportPrivateUsage]
+    erased = e.Erased(**head, message_id=message.message_id, mail_id=message.mail_id, thread_id="")
+    return erased, message.digest.message_id_header
+
+
+def test_what_a_consumer_that_died_had_still_to_clean_is_cleaned_by_the_next(kit: Kit) -> None:
+    erased, canary = _erased(kit)
+    kit.follow()
+
+    class Died(Exception):
+        pass
+
+    def die(point: str) -> None:
+        if point == "mailbox-view.committed":
+            raise Died
+
+    dying = Consumer(kit.log, kit.versions, kit.bell, checkpoint=die)
+    kit.log.add([erased])
+    with pytest.raises(Died):
+        dying.step(0.0)
+    # Its connection is left open, as by a process that is killed; nothing is checkpointed.
+    assert _holding(kit, canary)
+    kit.follow()
+    assert _holding(kit, canary) == set()
+    assert not kit.versions.unclean()
+    dying.close()
+
+
+def test_what_was_erased_during_a_rebuild_is_in_no_file_after_it(kit: Kit) -> None:
+    erased, canary = _erased(kit)
+    kit.follow()
+    building = kit.versions.open(kit.versions.begin())
+    fold_until(kit.log, kit.versions.source, building, kit.log.end(kit.versions.source))
+    building.close()
+    kit.log.add([erased])
+    kit.follow()
+    held = kit.versions.open(kit.versions.list()[-1])
+    rebuild(kit.log, kit.versions, clock=kit.clock)
+    # Something else has it open, so its log is not taken into the file by the last to close it.
+    assert _holding(kit, canary) == {"views-mailbox-2"}
+    kit.follow()
+    assert _holding(kit, canary) == set()
+    held.close()
 
 
 def test_an_erasure_drops_a_version_in_the_making(kit: Kit) -> None:

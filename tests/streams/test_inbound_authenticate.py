@@ -27,11 +27,10 @@ from schemas.events import Authenticated, Received
 from schemas.fingerprint import Fingerprint
 from schemas.identity import derived
 from schemas.seal import new_key
-from schemas.topics import MAIL_RECEIVED
+from schemas.topics import MAIL_RECEIVED, MAX_RECORD
 from streams.inbound import authenticate
 from streams.inbound.stage import InboundStage
 
-LARGEST = 512 * 1024
 KEY = bytes(range(32))
 SIGNATURE = b"DKIM-Signature: v=1; a=%s; d=%s; s=%s; h=from; bh=eA==; b=eA==; i=%s\r\n"
 SEAL = (
@@ -67,7 +66,7 @@ def received() -> Received:
 def written(raw: bytes, envelope: Envelope) -> Authenticated:
     judged = authenticate_from(raw, envelope, {}, datetime(2026, 1, 1, tzinfo=UTC))
     value = encode(authenticate.event(received(), judged, KEY, os.urandom))
-    assert len(value) < LARGEST
+    assert len(value) < MAX_RECORD
     return decode_as(Authenticated, value)
 
 

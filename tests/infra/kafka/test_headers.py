@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from infra.ports import Output
 from schemas import commands
 from schemas.identity import derived
 from schemas.topics import MAIL_SCORED
+from tests.histories import Histories
 
 MAILBOX = derived("mailbox")
 COMMAND = derived("command")
@@ -51,6 +54,19 @@ def test_a_record_with_other_identifiers_has_no_trace() -> None:
     assert (
         header(headers_of(Output(MAIL_SCORED, "k", "Scored", "e", b""), 0), "traceparent") is None
     )
+
+
+def test_what_an_output_tells_is_what_its_value_says() -> None:
+    for event in Histories(seed=1).events(200):
+        made = Output.of(event)
+        silent = dataclasses.replace(made, told=None)
+        causes = {event.caused_by: "t/0/1"}
+        assert headers_of(made, 5, causes) == headers_of(silent, 5, causes)
+
+
+def test_what_an_output_tells_needs_no_value() -> None:
+    made = dataclasses.replace(output(), value=b"not readable")
+    assert headers_of(made, 5) == headers_of(output(), 5)
 
 
 @given(st.integers(0, 4_000_000_000_000_000))

@@ -15,7 +15,7 @@ from tests.model.embedded_rig import EmbeddedRig
 from tests.model.histories import history
 from tests.model.naive import Naive
 from tests.model.stage_rig import StageRig
-from tests.model.view import ModelView
+from tests.model.view import ModelView, difference
 
 BLOCK = 25
 FAST = range(0, 200, BLOCK)
@@ -31,7 +31,11 @@ def compare(rig: StageRig | EmbeddedRig, seed: int, random: Random) -> None:
         rig.clock.now = step.now - random.choice((0, 0, 30_000_000))
         model.apply(step.commands, step.letters, step.secrets)
         driver.submit(step.commands, step.letters, step.secrets)
-        assert driver.visible() == remembered(model.view(), rig)
+        seen, expected = driver.visible(), remembered(model.view(), rig)
+        assert seen.keys() == expected.keys()
+        for mailbox_id, view in expected.items():
+            wrong = difference(seen[mailbox_id], view)
+            assert not wrong, f"history {seed}: {wrong}"
 
 
 def remembered(view: ModelView, rig: Rig) -> ModelView:

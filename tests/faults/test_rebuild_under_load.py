@@ -1,0 +1,215 @@
+"""Projections are rebuilt and rolled back while mail arrives and is read: no reader can tell."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mailfold.settings import load
+from mailfold.wiring import open_house
+from projections.rebuild import roll_back
+from streams.topology import PROJECTIONS
+from tests.faults.installations import Installations
+from tests.system import SmtpClient, System, mail, wait_until
+
+ANN = "ann@example.test"
+PAGE = 50
+
+
+class Watcher:
+    """Reads one mailbox every 10 ms, and keeps what no reader may see."""
+
+    def __init__(self, system: System, least: int) -> None:
+        """`least` is the number of messages that are there already."""
+        self._system = system
+        self._least = least
+        self._heads: dict[str, int] = {}
+        self._totals: dict[str, int] = {}
+        self.wrong: list[str] = []
+        self.reads = Counter[str]()
+
+    def run(self, over: threading.Event) -> None:
+        with self._system.api(ANN) as api:
+            one = api.get("/mailboxes/me/messages", params={"maxResults": 1}).json()["messages"][0]
+            asked: list[tuple[str, str, dict[str, Any], Callable[[Any], str]]] = [
+                ("mailbox", "/mailboxes/me/messages", {"maxResults": PAGE}, self._page),
+                ("search", "/mailboxes/me/messages", {"maxResults": PAGE, "q": "word"}, self._page),
+                ("mailbox", "/mailboxes/me/threads", {"maxResults": PAGE}, self._threads),
+                ("mailbox", "/mailboxes/me/labels", {}, self._labels),
+                ("mailbox", f"/messages/{one['id']}", {}, lambda x: self._same(one, x)),
+                ("contacts", "/mailboxes/me/contacts", {"q": "you"}, self._contacts),
+                (
+                    "mailbox",
+                    "/mailboxes/me",
+                    {},
+                    lambda x: self._total("me", x["counts"]["messages"]),
+                ),
+            ]
+            due = time.monotonic()
+            for view, path, query, check in itertools.cycle(asked):
+                if over.is_set():
+                    return
+                self._look(api, view, path, query, check)
+                due = max(due + 0.01, time.monotonic() - 0.1)
+                time.sleep(max(0.0, due - time.monotonic()))
+
+    def _look(
+        self, api: httpx.Client, view: str, path: str, query: Any, check: Callable[[Any], str]
+    ) -> None:
+        self.reads[view] += 1
+        try:
+            answer = api.get(path, params=query)
+        except httpx.TransportError as e:
+            self.wrong.append(f"{path}: {type(e).__name__}")
+            return
+        if answer.status_code != 200:
+            self.wrong.append(f"{path}: {answer.status_code} {answer.text}")
+            return
+        head = int(answer.headers["x-mailfold-seq"])
+        if head < self._heads.get(view, 0):
+            self.wrong.append(f"{path}: {head} after {self._heads[view]}")
+        self._heads[view] = head
+        if found := check(answer.json()):
+            self.wrong.append(f"{path} at {head}: {found}")
+
+    def _page(self, page: Any) -> str:
+        found = page["messages"]
+        # What was imported is as old as its Date says, and all of one second.
+        times = [m["receivedAt"] if m["subject"].startswith("new") else "" for m in found]
+        if times != sorted(times, reverse=True):
+            return f"out of order: {times}"
+        if len({m["id"] for m in found}) != PAGE:
+            return f"{len(found)} messages"
+        return "" if page["nextPageToken"] else "no next page"
+
+    def _threads(self, page: Any) -> str:
+        return "" if len(page["threads"]) == PAGE else f"{len(page['threads'])} conversations"
+
+    def _labels(self, found: Any) -> str:
+        rows = {r["id"]: r["messagesTotal"] for r in found["labels"]}
+        return self._total("inbox", rows["INBOX"]) or self._total("all", rows["ALL"])
+
+    def _counts(self, found: Any) -> str:
+        return self._total("mailbox", found["counts"]["messages"])
+
+    def _contacts(self, found: Any) -> str:
+        return self._total("contact", found["contacts"][0]["messages"])
+
+    def _total(self, name: str, number: int) -> str:
+        """Mail only arrives, so no number falls."""
+        before = self._totals.get(name, self._least)
+        self._totals[name] = number
+        return f"{number} of {name} after {before}" if number < before else ""
+
+    def _same(self, one: Any, now: Any) -> str:
+        return "" if all(now[k] == v for k, v in one.items()) else "it has changed"
+
+
+def box_of(folder: Path, count: int) -> Path:
+    """An mbox of as many mails; every tenth begins a conversation, which the others answer."""
+    path = folder / "box.mbox"
+    with path.open("wb") as f:
+        for n in range(count):
+            first = n - n % 10
+            raw = mail(
+                f"plan {first}" if n == first else f"Re: plan {first}",
+                f"word number{n} of {first}\r\n" * 5,
+                Message_ID=f"<{n}@sender.example>",
+                **({} if n == first else {"In_Reply_To": f"<{first}@sender.example>"}),
+            )
+            f.write(b"From x Tue Nov 24 08:00:00 2026\n" + raw.replace(b"\r\n", b"\n") + b"\n")
+    return path
+
+
+@contextmanager
+def at_work(*works: Callable[[threading.Event], None]) -> Generator[None]:
+    """Inside, these run beside."""
+    over = threading.Event()
+    threads = [threading.Thread(target=w, args=(over,)) for w in works]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def arriving(system: System, rate: int, sent: list[str]) -> Callable[[threading.Event], None]:
+    """Mail comes in, so many a second."""
+
+    def run(over: threading.Event) -> None:
+        with SmtpClient(system.where["smtp"]) as client:
+            due = time.monotonic()
+            while not over.is_set():
+                n = len(sent)
+                raw = mail(f"new {n}", "word\r\n", Message_ID=f"<new{n}@sender.example>")
+                sent.append(client.send(raw, [ANN]))
+                due += 1 / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+
+    return run
+
+
+def rebuilt_under_load(system: System, folder: Path, count: int, rate: int) -> str:
+    box = box_of(folder, count)
+    system.run("import", str(box), "--to", ANN, timeout=3600)
+    system.start()
+    with system.api(ANN) as api:
+        wait_until(lambda: api.get("/mailboxes/me").json()["counts"]["messages"] == count, 3600)
+        wait_until(lambda: '"lag": 0' in system.run("projection", "list", "--json").stdout, 3600)
+    watcher, sent = Watcher(system, count), list[str]()
+    seconds: dict[str, float] = {}
+    with at_work(watcher.run, arriving(system, rate, sent)):
+        begun = time.monotonic()
+        for projection in PROJECTIONS:
+            told = system.run("projection", "rebuild", projection.name, timeout=3600).stdout
+            assert told == "version 2 is live\n"
+        rebuilt, arrived = time.monotonic() - begun, len(sent)
+        for projection in PROJECTIONS:
+            found = system.run("projection", "verify", projection.name, timeout=3600, check=False)
+            assert "equals" in found.stdout, found.stdout
+        for projection in PROJECTIONS:
+            begun = time.monotonic()
+            told = system.run("projection", "rebuild", projection.name, "--roll-back").stdout
+            seconds[projection.name] = round(time.monotonic() - begun, 2)
+            assert told == "version 1 is live again\n"
+        # There and back once more, without the time that a command takes to start.
+        with open_house(load(data=system.data)) as house:
+            for projection in PROJECTIONS:
+                begun = time.monotonic()
+                assert roll_back(house.log, house.versions[projection.name]).version == 2
+                seconds[f"{projection.name} alone"] = round(time.monotonic() - begun, 3)
+    assert watcher.wrong == []
+    assert min(watcher.reads.values()) > 5
+    for projection in PROJECTIONS:
+        found = system.run("projection", "verify", projection.name, timeout=3600, check=False)
+        assert "equals" in found.stdout, found.stdout
+    assert system.stop() == 0
+    return (
+        f"{count} mails, {arrived} arrived ({arrived / rebuilt:.0f}/s) and"
+        f" {watcher.reads.total()} reads in {rebuilt:.0f} s of rebuilding and after;"
+        f" seconds of roll-back {seconds}"
+    )
+
+
+def test_rebuilding_under_load_is_seen_by_no_reader(install: Installations, tmp_path: Path) -> None:
+    print(rebuilt_under_load(install("ann"), tmp_path, 2_000, 20))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_rebuilding_fifty_thousand_under_load_is_seen_by_no_reader(
+    install: Installations, tmp_path: Path
+) -> None:
+    print(rebuilt_under_load(install("ann"), tmp_path, 50_000, 100))

@@ -182,7 +182,7 @@ def test_roles_of_one_data_folder_may_run_under_several_serves(install: Installa
     rest = System(door.data, door.environment)
     rest.start("--role", "streams,projections,api")
     try:
-        assert list(door.where) == ["smtp"]
+        assert list(door.where) == ["smtp", "lmtp"]
         assert list(rest.where) == ["http"]
         door.send(mail("through two"), [ANN])
         wait_until(lambda: listed(rest, "through two"))
@@ -194,7 +194,7 @@ def test_the_ready_line_names_what_is_served(install: Installations) -> None:
     system = install("ann")
     system.start()
     assert system.process is not None
-    assert set(system.where) == {"smtp", "http"}
+    assert set(system.where) == {"smtp", "lmtp", "http"}
     for host, port in system.where.values():
         with socket.create_connection((host, port), 5):
             pass

@@ -43,9 +43,14 @@ class Commander:
         """Carry out a command and return its answer, None without one."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         deadline = time.monotonic() + PATIENCE
+        accepted = False
         while True:
             assert time.monotonic() < deadline, f"{method} {path} has no effect"
             answer = self._request(method, path, json=body, headers=headers)
+            if accepted and answer.status_code == 404:
+                # It was carried out, and what follows from it by a timer too.
+                return None
+            accepted = accepted or answer.status_code == 202
             if answer.status_code != 202:
                 assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
                 return answer.json() if answer.content else None

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, zip_longest
 from typing import Any
@@ -72,7 +72,9 @@ def killing(system: System, points: Points, killed: Counter[str]) -> Generator[N
             for held in list(folder.iterdir()):
                 point, _, pid = held.name.rpartition(".")
                 if pid.isdigit():
-                    os.kill(int(pid), signal.SIGKILL)
+                    # Two threads of a process may be held, and the first point's kill is both's.
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
                     held.unlink()
                     killed[point] += 1
 

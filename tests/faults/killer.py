@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from tests.faults.installations import CHAINS, ROLES, barrier_of
 from tests.system import System
@@ -65,7 +66,9 @@ class Killer:
             for name in left:
                 point, _, pid = name.rpartition(".")
                 if pid.isdigit():
-                    os.kill(int(pid), signal.SIGKILL)
+                    # Two threads of a process may be held; the first kill is both's.
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
                     (folder / name).unlink()
                     self._count(point)
             assert time.monotonic() < deadline, f"never reached: {left}"

@@ -17,7 +17,11 @@ import uvloop
 
 
 async def _session(
-    where: tuple[str, int], mails: list[tuple[int, bytes]], rate: float, times: list[float]
+    where: tuple[str, int],
+    mails: list[tuple[int, bytes]],
+    rate: float,
+    offset: float,
+    times: list[float],
 ) -> None:
     reader, writer = await asyncio.open_connection(*where)
 
@@ -35,7 +39,7 @@ async def _session(
     begun = time.monotonic()
     for k, (n, wire) in enumerate(mails):
         if rate:
-            await asyncio.sleep(max(0.0, begun + k / rate - time.monotonic()))
+            await asyncio.sleep(max(0.0, begun + offset + k / rate - time.monotonic()))
         writer.write(b"MAIL FROM:<user@dom%d.example.net>\r\n" % (n % 50))
         writer.write(b"RCPT TO:<load@example.test>\r\nDATA\r\n")
         await expect(b"250")
@@ -57,9 +61,14 @@ async def _run(task: dict[str, Any]) -> list[float]:
     times = [0.0] * len(wires)
     count = task["connections"]
     numbered = list(enumerate(wires))
-    rate = task.get("rate", 0) / count
+    total = task.get("rate", 0)
+    # A steady rate: sessions that all sent at the same moment would come as bursts.
+    offsets = [i / total if total else 0.0 for i in range(count)]
     await asyncio.gather(
-        *(_session(tuple(task["where"]), numbered[i::count], rate, times) for i in range(count))
+        *(
+            _session(tuple(task["where"]), numbered[i::count], total / count, offsets[i], times)
+            for i in range(count)
+        )
     )
     return times
 

@@ -24,6 +24,8 @@ _THEN = (
 _PAST_PLACED = (
     "select label from past_placed where mailbox = ?1 and internal_date = ?2 and id = ?3"
     " and since <= ?4 and until > ?4"
+    # The key begins with the label: without one, all of the mailbox's past is looked through.
+    " and label in (select number from label where mailbox = ?1)"
 )
 _MERGED_INTO = "select distinct thread_id from merge where mailbox = ? and into_id = ? and seq <= ?"
 _INTO = (

@@ -33,6 +33,7 @@ from tests.infra.kafka.log_kit import (
     same_log,
     system_clock,
 )
+from tests.system import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
@@ -307,6 +308,12 @@ def test_a_broker_that_is_away_is_an_engine_that_is_down(tmp_path: Path, clock: 
         with writer.transaction() as tx:
             tx.append([command("m", "after in a transaction")])
         writer.close()
-        names = [r.decode().actor for r in read_all(log)]
-        assert [n for n in names if n != "away"] == ["before", "after", "after in a transaction"]
+        wanted = ["before", "after", "after in a transaction"]
+
+        def there() -> bool:
+            names = [r.decode().actor for r in read_all(log)]
+            return [n for n in names if n != "away"] == wanted
+
+        # The broker answers a commit before readers of committed records see its end.
+        wait_until(there, 30, "what was committed can be read")
         log.close()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.bench.authentication import rows as authentication
 from tests.bench.contacts import contacts
 from tests.bench.large import large_mailbox
 from tests.bench.million import million
@@ -44,6 +45,7 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "large": lambda: large_mailbox(100_000),
     "time travel": lambda: time_travel(100_000),
     "contacts": lambda: contacts(50_000),
+    "authentication": authentication,
     "runner": _runners,
     **({"million": lambda: million(MILLION)} if MILLION else {}),
 }

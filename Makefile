@@ -31,7 +31,7 @@ contracts: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not engine and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not engine and not slow"
 
 test-engines: install
 	$(BIN)/python -m pytest -m "engine and not slow"

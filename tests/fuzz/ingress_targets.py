@@ -18,8 +18,8 @@ from ingress.smtp.dialect import Dialect
 from ingress.smtp.paths import SyntaxFault
 from ingress.smtp.xforward import Client, attributes
 from mail.fields import split_header
-from tests.ingress.mx.in_memory import MemoryMx, replies
-from tests.ingress.mx.mutation import SEEDS, chunks
+from tests.ingress.smtp.in_memory import MemoryMx, replies
+from tests.ingress.smtp.mutation import SEEDS, chunks
 
 
 def fuzz_smtp_dialog(data: bytes) -> None:

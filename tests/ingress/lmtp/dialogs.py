@@ -6,7 +6,7 @@ is trusted; carol's mailbox is full.
 
 from __future__ import annotations
 
-from tests.ingress.mx.dialogs import BODY, DATA, MAIL, QUIT, RCPT, Step
+from tests.ingress.smtp.dialogs import BODY, DATA, MAIL, QUIT, RCPT, Step
 
 LHLO: Step = ("LHLO client.test", "250-mx.example.test\n250-SIZE 50000\n250-PIPELINING\n")
 BOB: Step = ("RCPT TO:<bob@example.test>", "250 2.1.5 ")

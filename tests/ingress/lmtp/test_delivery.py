@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingress.client import networks
 from ingress.lmtp.dialect import LMTP
 from tests.fakes import FakeLimits, FakeRoom
-from tests.ingress.mx.client import ALICE, BOB, CAROL, Client, Mx, running
+from tests.ingress.smtp.client import ALICE, BOB, CAROL, Client, Mx, running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n"
 LOOPBACK = networks("127.0.0.0/8,::1")

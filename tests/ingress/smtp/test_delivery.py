@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.ingress.mx.client import ALICE, BOB, running
+from tests.ingress.smtp.client import ALICE, BOB, running
 
 MESSAGE = b"From: a@b.test\r\nSubject: x\r\n\r\n.dot\r\nHello\r\n"
 

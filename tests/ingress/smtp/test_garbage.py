@@ -9,8 +9,8 @@ import pytest
 from ingress.lmtp.dialect import LMTP
 from ingress.mx.dialect import ESMTP
 from ingress.smtp.dialect import Dialect
-from tests.ingress.mx.in_memory import MemoryMx, replies
-from tests.ingress.mx.mutation import SEEDS, chunks, mutated
+from tests.ingress.smtp.in_memory import MemoryMx, replies
+from tests.ingress.smtp.mutation import SEEDS, chunks, mutated
 
 DIALOGS_A_TEST = 2_500
 MEGABYTE = 1024 * 1024

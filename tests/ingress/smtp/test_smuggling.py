@@ -13,7 +13,7 @@ import pytest
 from ingress.lmtp.dialect import LMTP
 from ingress.mx.dialect import ESMTP
 from ingress.smtp.dialect import Dialect
-from tests.ingress.mx.client import running
+from tests.ingress.smtp.client import running
 
 ENDS = [
     b"\n.\n",

@@ -15,7 +15,7 @@ from mail.authentication.resolution import ResolutionLimits
 from tests.authentication.kit import PLAIN, keys_of, signed, zone
 from tests.dns_server import Fault, dns_server
 from tests.fakes import FakeClock
-from tests.ingress.mx.client import Mx, running
+from tests.ingress.smtp.client import Mx, running
 
 REJECT = {"_dmarc.example.com": "v=DMARC1; p=reject"}
 REFUSED = "550 5.7.1 Email rejected per DMARC policy for example.com"

@@ -7,7 +7,7 @@ import pytest
 from ingress.smtp.admission import BackPressure, Connections, Memory
 from ingress.smtp.door import Timeouts
 from tests.fakes import FakeLimits
-from tests.ingress.mx.client import running
+from tests.ingress.smtp.client import running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n.\r\n"
 MAIL = "MAIL FROM:<s@sender.test>"

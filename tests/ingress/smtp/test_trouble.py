@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.ingress.mx.client import running
+from tests.ingress.smtp.client import running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n.\r\n"
 MAIL = "MAIL FROM:<s@sender.test>"

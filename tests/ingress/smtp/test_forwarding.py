@@ -18,7 +18,7 @@ from schemas.codec import decode_as
 from schemas.events import Received
 from schemas.parts import Forward
 from tests.fakes import FINGERPRINT, FakeClock, FakeDirectory
-from tests.ingress.mx.client import ALICE, running
+from tests.ingress.smtp.client import ALICE, running
 
 TEAM = "team@example.test"
 THERE = Forward(by="forward", alias=TEAM, address="bob@there.test")

@@ -17,7 +17,7 @@ from ingress.smtp.door import Door, Live, Timeouts
 from ingress.smtp.recipients import Recipients
 from ingress.smtp.session import Offer
 from tests.fakes import FINGERPRINT, FakeClock, FakeIntake, FakeLag, FakeLimits, FakeRandom
-from tests.ingress.mx.client import directory
+from tests.ingress.smtp.client import directory
 
 # RFC 5321 section 4.2 and RFC 2034 section 4: text is printable ASCII, the class of the enhanced
 # code is that of the reply.

@@ -8,7 +8,7 @@ import pytest
 
 from ingress.smtp.certificate import generated, tls_context
 from ingress.smtp.door import Timeouts
-from tests.ingress.mx.client import Client, running
+from tests.ingress.smtp.client import Client, running
 
 MESSAGE = b"Subject: x\r\n\r\ntext\r\n.\r\n"
 

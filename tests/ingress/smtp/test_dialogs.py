@@ -9,8 +9,8 @@ from ingress.lmtp.dialect import LMTP
 from ingress.mx.dialect import ESMTP
 from tests.fakes import FakeRoom
 from tests.ingress.lmtp.dialogs import DIALOGS as LMTP_DIALOGS
-from tests.ingress.mx.client import CAROL, Client, running
-from tests.ingress.mx.dialogs import DIALOGS, Step
+from tests.ingress.smtp.client import CAROL, Client, running
+from tests.ingress.smtp.dialogs import DIALOGS, Step
 
 OPTIONS = {
     "max_message_bytes": 50_000,

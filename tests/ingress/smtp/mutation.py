@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from tests.ingress.lmtp.dialogs import DIALOGS as LMTP_DIALOGS
-from tests.ingress.mx.dialogs import DIALOGS, Step
+from tests.ingress.smtp.dialogs import DIALOGS, Step
 
 
 def _sent(dialogs: Mapping[str, Sequence[Step]]) -> tuple[bytes, ...]:

@@ -38,11 +38,12 @@ from infra.ports.log import (
     TransactionalLog,
     traceparent,
 )
-from infra.ports.outbound import Backlog, Backlogs, Courier, Parcel, Receipt, SealingKeys
+from infra.ports.outbound import MAX_REPLY, Backlog, Backlogs, Courier, Parcel, Receipt, SealingKeys
 from infra.ports.stages import DeadLetter, DeadLetters, Due, Outcome, Outcomes, Refusal, Timers
 from infra.ports.wake import Listener, Wake
 
 __all__ = [
+    "MAX_REPLY",
     "Account",
     "Arrival",
     "Backlog",

@@ -26,6 +26,10 @@ class Parcel:
     """It has octets beyond ASCII (RFC 6152)."""
 
 
+MAX_REPLY = 1000
+"""Characters that are kept of what a host says; its record has a bound."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What became of a parcel. `code` is 0 when no host has spoken.

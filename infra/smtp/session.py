@@ -16,10 +16,9 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
-from infra.ports import Parcel, Receipt
+from infra.ports import MAX_REPLY, Parcel, Receipt
 from mail.exchanges import Exchange
 
-_MAX_REPLY = 1000
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|\Z)")
 _CLOSING = 421
 
@@ -155,7 +154,7 @@ async def _transaction(client: SMTP, parcel: Parcel, timeouts: Timeouts) -> Rece
         permanent=True,
         code=code,
         enhanced=_enhanced(text),
-        reply=text[:_MAX_REPLY],
+        reply=text[:MAX_REPLY],
         tls_version=(layer.version() or "") if layer is not None else "",
     )
 
@@ -212,7 +211,7 @@ def _judged(e: SMTPResponseException) -> Refused | Broken:
 
 
 def _text(e: SMTPResponseException) -> str:
-    return f"{e.code} {e.message}"[:_MAX_REPLY]
+    return f"{e.code} {e.message}"[:MAX_REPLY]
 
 
 def _enhanced(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.ports import Random, Receipt
+from infra.ports import MAX_REPLY, Random, Receipt
 from mail.addresses import canonical_domain, split_address
 from mail.dsn import EXPIRED, permanent
 from schemas.events import Attempted, MailEvent, Submitted
@@ -16,9 +16,6 @@ from streams.outbound.schedule import Schedule
 
 EVER = 0
 """In place of a time: never."""
-
-MAX_REPLY = 2048
-"""Characters that are kept of what a host says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

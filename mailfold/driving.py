@@ -13,8 +13,8 @@ from infra.ports import EngineDown
 from mailfold.cli.output import Failure
 from mailfold.supervisor import SupervisorError, lock, unlock
 from mailfold.wiring import House
-from mailfold.wiring.engines import SteppingRunner
 from projections.consumer import behind
+from streams.runners.steps import Steps
 from streams.topology import INBOUND, STAGES, StageNode
 
 PATIENCE = 120.0
@@ -29,7 +29,7 @@ class Driver:
     def __init__(self, house: House) -> None:
         self._house = house
         self._locks: dict[str, int] = {}
-        self._own: dict[str, SteppingRunner] = {}
+        self._own: dict[str, Steps] = {}
 
     def turn(self) -> int:
         """Let each stage that is ours process what is there; return how much that was."""
@@ -40,7 +40,7 @@ class Driver:
                 done += count
         return done
 
-    def _take(self, name: str) -> SteppingRunner | None:
+    def _take(self, name: str) -> Steps | None:
         settings = self._house.settings
         if settings.profile != "embedded":
             # There the group decides who has which partition.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
-
-import uvloop
 
 from mailfold.supervisor import Inherited
 
@@ -88,21 +85,3 @@ def side_by_side(works: Sequence[Callable[[], None]], stop: Callable[[], None]) 
         thread.join()
     if failures:
         raise failures[0]
-
-
-def run_async(inherited: Inherited, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stop)` on an event loop; `stop` is set when it is time to end."""
-
-    async def body() -> None:
-        loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-
-        def from_thread() -> None:
-            loop.call_soon_threadsafe(stop.set)
-
-        when_supervisor_dies(inherited, from_thread)
-        await main(stop)
-
-    uvloop.run(body())

@@ -5,137 +5,114 @@ from __future__ import annotations
 import os
 import socket
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+import msgspec
+from msgspec import Meta
 
 from ingress.client import networks
 
 CONFIG_FILE = "mailfold.toml"
 DEFAULT_DATA = Path("data")
+_SWITCH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
 class SettingsError(Exception):
     """A setting that can't be used; the text names it and says what is allowed."""
 
 
-def _port(default: int, what: str) -> Any:
-    return Field(default, ge=0, le=65535, description=f"{what}; 0 chooses a free one.")
+def _is(meaning: str, **bounds: Any) -> Meta:
+    return Meta(description=meaning, **bounds)
 
 
-class Settings(BaseSettings):
-    """What the installation is told. Durations are seconds, sizes octets."""
+def _port(what: str) -> Meta:
+    return _is(f"{what}; 0 chooses a free one.", ge=0, le=65535)
 
-    model_config = SettingsConfigDict(env_prefix="MAILFOLD_", extra="forbid")
 
-    data: Path = Field(DEFAULT_DATA, description="Folder of everything that is kept.")
-    profile: Literal["embedded", "cluster"] = Field(
-        "embedded", description="embedded: SQLite and files; cluster: Kafka as the log."
-    )
-    runner: Literal["auto", "embedded", "faust", "consumer"] = Field(
-        "auto", description="What hosts the stages on Kafka: faust (auto) or a consumer loop."
-    )
-    listen: str = Field("127.0.0.1", description="Address that all servers listen on.")
-    smtp_port: int = _port(2525, "MX")
-    submission_port: int = _port(2587, "Submission")
-    lmtp_port: int = _port(2424, "LMTP")
-    imap_port: int = _port(2143, "IMAP")
-    http_port: int = _port(8080, "REST and web")
-    lmtp_trusted: str = Field(
-        "127.0.0.0/8,::1",
-        description="Networks of mail servers whose XFORWARD tells whom a mail comes from.",
-    )
-    hostname: str = Field(
-        default_factory=socket.gethostname, description="Our name in SMTP and in trace headers."
-    )
-    postmaster: str = Field(
-        "", description="Account for mail to postmaster; empty: the one that was made first."
-    )
-    dns: str = Field("", description="DNS servers as host:port,…; empty: the system's.")
-    dns_timeout: float = Field(5.0, gt=0, description="Longest wait for the DNS of one mail.")
-    trusted_sealers: str = Field(
-        "", description="Domains, comma-separated, whose ARC seals may override a DMARC failure."
-    )
-    dmarc_reject: bool = Field(
-        False,
-        description="Refuse at SMTP time what DMARC says to reject; off: accept it, into SPAM.",
-    )
-    relay: str = Field(
-        "", description="host:port of a server that takes all mail out; empty: by MX."
-    )
-    outbound_port: int = Field(
-        25, ge=1, le=65535, description="Port of other hosts that mail is sent to."
-    )
-    retry_schedule: str = Field(
-        "60,300,900,3600,7200,14400",
-        description="Seconds before each further attempt to send; the last one goes on.",
-    )
-    queue_lifetime: float = Field(
-        432_000, gt=0, description="Seconds that sending a mail is tried before it bounces."
-    )
-    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
-    schema_registry: str = Field("", description="Schema registry; empty: a file beside the data.")
-    partitions: int = Field(64, ge=1, description="Partitions of a topic when it is first made.")
-    topic_prefix: str = Field("", description="Put before every topic and group name on Kafka.")
-    max_message_bytes: int = Field(50 * 1024 * 1024, ge=1024, description="SMTP SIZE.")
-    quota_bytes: int = Field(
-        15_000_000_000, ge=0, description="Quota of a new account; 0 for none."
-    )
-    undelete_days: float = Field(30, ge=0, description="How long an expunged message can return.")
-    trash_days: float = Field(30, ge=0, description="How long TRASH keeps a message; 0 for ever.")
-    spam_days: float = Field(7, ge=0, description="How long SPAM keeps a message; 0 for ever.")
-    parts_grace: float = Field(
-        30, ge=1, description="Seconds that an unneeded large part waits before it is deleted."
-    )
-    tls_certificate: Path | None = Field(None, description="PEM file; made when not given.")
-    tls_key: Path | None = Field(None, description="PEM file of its key.")
-    limits: Literal["on", "off"] = Field("on", description="off switches all rate limits off.")
-    limit_connections: int = Field(200, ge=1, description="SMTP connections at once.")
-    limit_connections_per_client: str = Field("120/minute", description="Per client network.")
-    limit_messages_per_client: str = Field("600/minute", description="Mails per client network.")
-    limit_recipients: int = Field(100, ge=1, description="Recipients of one mail.")
-    limit_errors: int = Field(20, ge=1, description="Bad commands before 421.")
-    limit_outbound_per_host: int = Field(4, ge=1, description="SMTP sessions with one host out.")
-    limit_requests: str = Field("1000/minute", description="REST requests of an account.")
-    limit_searches: str = Field("100/minute", description="Searches of an account.")
-    limit_logins: str = Field("20/minute", description="Logins from a client or to an account.")
-    lag_slow: int = Field(2_000, ge=1, description="Mails behind from which the MX slows down.")
-    lag_stop: int = Field(20_000, ge=1, description="Mails behind from which the MX says 451.")
-    web_url: str = Field("", description="Public base URL; empty: from the listening address.")
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """What the installation is told. Durations are seconds, sizes octets. Made by `load`."""
 
-    @field_validator("data", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    data: Annotated[Path, _is("Folder of everything that is kept.")] = DEFAULT_DATA
+    profile: Annotated[
+        Literal["embedded", "cluster"],
+        _is("embedded: SQLite and files; cluster: Kafka as the log."),
+    ] = "embedded"
+    runner: Annotated[
+        Literal["auto", "embedded", "faust", "consumer"],
+        _is("What hosts the stages on Kafka: faust (auto) or a consumer loop."),
+    ] = "auto"
+    listen: Annotated[str, _is("Address that all servers listen on.")] = "127.0.0.1"
+    smtp_port: Annotated[int, _port("MX")] = 2525
+    submission_port: Annotated[int, _port("Submission")] = 2587
+    lmtp_port: Annotated[int, _port("LMTP")] = 2424
+    imap_port: Annotated[int, _port("IMAP")] = 2143
+    http_port: Annotated[int, _port("REST and web")] = 8080
+    lmtp_trusted: Annotated[
+        str,
+        _is("Networks of mail servers whose XFORWARD tells whom a mail comes from."),
+    ] = "127.0.0.0/8,::1"
+    hostname: Annotated[str, _is("Our name in SMTP and in trace headers.")] = msgspec.field(
+        default_factory=socket.gethostname
+    )
+    postmaster: Annotated[
+        str, _is("Account for mail to postmaster; empty: the one that was made first.")
+    ] = ""
+    dns: Annotated[str, _is("DNS servers as host:port,…; empty: the system's.")] = ""
+    dns_timeout: Annotated[float, _is("Longest wait for the DNS of one mail.", gt=0)] = 5.0
+    trusted_sealers: Annotated[
+        str,
+        _is("Domains, comma-separated, whose ARC seals may override a DMARC failure."),
+    ] = ""
+    dmarc_reject: Annotated[
+        bool,
+        Meta(
+            description="Refuse at SMTP time what DMARC says to reject; off: accept it, into SPAM."
+        ),
+    ] = False
+    relay: Annotated[str, _is("host:port of a server that takes all mail out; empty: by MX.")] = ""
+    outbound_port: Annotated[
+        int, _is("Port of other hosts that mail is sent to.", ge=1, le=65535)
+    ] = 25
+    retry_schedule: Annotated[
+        str, _is("Seconds before each further attempt to send; the last one goes on.")
+    ] = "60,300,900,3600,7200,14400"
+    queue_lifetime: Annotated[
+        float, _is("Seconds that sending a mail is tried before it bounces.", gt=0)
+    ] = 432_000
+    kafka: Annotated[str, _is("Kafka bootstrap servers.")] = "127.0.0.1:9092"
+    schema_registry: Annotated[str, _is("Schema registry; empty: a file beside the data.")] = ""
+    partitions: Annotated[int, _is("Partitions of a topic when it is first made.", ge=1)] = 64
+    topic_prefix: Annotated[str, _is("Put before every topic and group name on Kafka.")] = ""
+    max_message_bytes: Annotated[int, _is("SMTP SIZE.", ge=1024)] = 50 * 1024 * 1024
+    quota_bytes: Annotated[int, _is("Quota of a new account; 0 for none.", ge=0)] = 15_000_000_000
+    undelete_days: Annotated[float, _is("How long an expunged message can return.", ge=0)] = 30
+    trash_days: Annotated[float, _is("How long TRASH keeps a message; 0 for ever.", ge=0)] = 30
+    spam_days: Annotated[float, _is("How long SPAM keeps a message; 0 for ever.", ge=0)] = 7
+    parts_grace: Annotated[
+        float,
+        _is("Seconds that an unneeded large part waits before it is deleted.", ge=1),
+    ] = 30
+    tls_certificate: Annotated[Path | None, _is("PEM file; made when not given.")] = None
+    tls_key: Annotated[Path | None, _is("PEM file of its key.")] = None
+    limits: Annotated[Literal["on", "off"], _is("off switches all rate limits off.")] = "on"
+    limit_connections: Annotated[int, _is("SMTP connections at once.", ge=1)] = 200
+    limit_connections_per_client: Annotated[str, _is("Per client network.")] = "120/minute"
+    limit_messages_per_client: Annotated[str, _is("Mails per client network.")] = "600/minute"
+    limit_recipients: Annotated[int, _is("Recipients of one mail.", ge=1)] = 100
+    limit_errors: Annotated[int, _is("Bad commands before 421.", ge=1)] = 20
+    limit_outbound_per_host: Annotated[int, _is("SMTP sessions with one host out.", ge=1)] = 4
+    limit_requests: Annotated[str, _is("REST requests of an account.")] = "1000/minute"
+    limit_searches: Annotated[str, _is("Searches of an account.")] = "100/minute"
+    limit_logins: Annotated[str, _is("Logins from a client or to an account.")] = "20/minute"
+    lag_slow: Annotated[int, _is("Mails behind from which the MX slows down.", ge=1)] = 2_000
+    lag_stop: Annotated[int, _is("Mails behind from which the MX says 451.", ge=1)] = 20_000
+    web_url: Annotated[str, _is("Public base URL; empty: from the listening address.")] = ""
 
-    @field_validator("lmtp_trusted", mode="after")
-    @classmethod
-    def _networks(cls, value: str) -> str:
-        networks(value)
-        return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the file in the data folder behind flags and environment."""
-        return (
-            init_settings,
-            env_settings,
-            InitSettingsSource(settings_cls, _from_file(settings_cls, init_settings())),
-        )
+    def __post_init__(self) -> None:
+        """Raise ValueError for networks that are none."""
+        networks(self.lmtp_trusted)
 
     # -- files of the embedded profile
 
@@ -180,12 +157,29 @@ class Settings(BaseSettings):
         return self.data / "run"
 
 
-def _data_folder(given: dict[str, Any]) -> Path:
-    return Path(given.get("data") or os.environ.get("MAILFOLD_DATA") or DEFAULT_DATA).expanduser()
+def descriptions() -> dict[str, str]:
+    """Return what each setting means, by name."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {name: hints[name].__metadata__[0].description for name in Settings.__struct_fields__}
 
 
-def _from_file(cls: type[BaseSettings], given: dict[str, Any]) -> dict[str, Any]:
-    path = _data_folder(given) / CONFIG_FILE
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in flags.items() if v is not None}
+
+
+def _from_environment() -> dict[str, str]:
+    given = {k.upper(): v for k, v in os.environ.items()}
+    found: dict[str, str] = {}
+    for field in msgspec.structs.fields(Settings):
+        value = given.get(f"MAILFOLD_{field.name.upper()}")
+        if value is not None:
+            switch = isinstance(field.default, bool)
+            found[field.name] = _SWITCH.get(value.lower(), value) if switch else value
+    return found
+
+
+def _from_file(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -194,34 +188,44 @@ def _from_file(cls: type[BaseSettings], given: dict[str, Any]) -> dict[str, Any]
         raise SettingsError(f"{path} can't be read: {e}") from e
     values.pop("data", None)
     for name in values:
-        if name not in cls.model_fields:
+        if name not in Settings.__struct_fields__:
             raise SettingsError(f"{path}: no setting is called {name!r}")
     return values
 
 
 def load(**flags: Any) -> Settings:
     """Return the settings; `flags` that are None were not given. Raises SettingsError."""
+    given = {**_from_environment(), **_given(flags)}
+    data = Path(given.get("data") or DEFAULT_DATA).expanduser().absolute()
     try:
-        return Settings(**{k: v for k, v in flags.items() if v is not None})
-    except ValidationError as e:
-        first = e.errors()[0]
-        name = ".".join(str(x) for x in first["loc"])
-        raise SettingsError(f"setting {name}: {first['msg']}") from e
+        return msgspec.convert(
+            {**_from_file(data), **given, "data": data}, Settings, strict=False, dec_hook=_path
+        )
+    except msgspec.ValidationError as e:
+        what, _, place = str(e).partition(" - at `$.")
+        # What is checked of the whole is the list of networks alone.
+        name = place.rstrip("`") or "lmtp_trusted"
+        raise SettingsError(f"setting {name}: {what} ({descriptions()[name]})") from e
+
+
+def _path(kind: type, value: object) -> Path:
+    if not isinstance(value, str | Path):
+        raise TypeError(f"Expected `{kind.__name__.lower()}`, got `{type(value).__name__}`")
+    return Path(value)
 
 
 def sources(settings: Settings, **flags: Any) -> list[tuple[str, object, str]]:
     """Return (name, value, where it comes from) of each setting."""
-    given = {k for k, v in flags.items() if v is not None}
-    from_file = _from_file(Settings, {"data": settings.data})
-    rows: list[tuple[str, object, str]] = []
-    for name in Settings.model_fields:
-        if name in given:
-            where = "flag"
-        elif f"MAILFOLD_{name.upper()}" in {k.upper() for k in os.environ}:
-            where = "environment"
-        elif name in from_file:
-            where = CONFIG_FILE
-        else:
-            where = "default"
-        rows.append((name, getattr(settings, name), where))
-    return rows
+    places = {
+        "flag": _given(flags),
+        "environment": _from_environment(),
+        CONFIG_FILE: _from_file(settings.data),
+    }
+    return [
+        (
+            name,
+            getattr(settings, name),
+            next((p for p, v in places.items() if name in v), "default"),
+        )
+        for name in Settings.__struct_fields__
+    ]

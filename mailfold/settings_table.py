@@ -9,7 +9,9 @@ import re
 import sys
 from pathlib import Path
 
-from mailfold.settings import Settings
+import msgspec
+
+from mailfold.settings import Settings, descriptions
 
 _MARKED = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 # Where the default is another on each machine.
@@ -19,11 +21,12 @@ _DEFAULTS = {"hostname": "the machine's name", "data": "`data`"}
 def table() -> str:
     """Return all settings as a Markdown table."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = _DEFAULTS.get(name)
+    told = descriptions()
+    for field in msgspec.structs.fields(Settings):
+        default = _DEFAULTS.get(field.name)
         if default is None:
             default = "" if field.default in ("", None) else f"`{field.default}`"
-        lines.append(f"| `MAILFOLD_{name.upper()}` | {default} | {field.description} |")
+        lines.append(f"| `MAILFOLD_{field.name.upper()}` | {default} | {told[field.name]} |")
     return "\n".join(lines) + "\n"
 
 

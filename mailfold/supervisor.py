@@ -45,9 +45,10 @@ class SupervisorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process: its name, and the listening sockets that it inherits by name."""
+    """One process: its name, its parts, and the listening sockets that it inherits by name."""
 
     name: str
+    parts: tuple[str, ...]
     sockets: tuple[str, ...] = ()
 
 
@@ -139,7 +140,8 @@ def _taken(fd: int) -> bool:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs `roles` until SIGTERM or SIGINT; `command` starts a child, its role's name appended."""
+    """Runs `roles` until SIGTERM or SIGINT; `command` starts a child,
+    its name and its parts appended."""
 
     roles: Sequence[Role]
     sockets: Mapping[str, socket.socket]
@@ -211,7 +213,7 @@ class Supervisor:
         fds = {"alive": alive_r, "ready": ready_w}
         fds |= {n: self.sockets[n].fileno() for n in child.role.sockets}
         child.process = subprocess.Popen(
-            [*self.command, child.role.name],
+            [*self.command, child.role.name, *child.role.parts],
             pass_fds=tuple(fds.values()),
             env={**self.environment, FDS_VARIABLE: ",".join(f"{n}={f}" for n, f in fds.items())},
             stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ never holds what a power cut takes back from the log.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -17,13 +16,8 @@ from projections.versions import Version, Versions
 CHANNEL = "views"
 """Whoever waits for a projection to move listens here."""
 
-logger = logging.getLogger(__name__)
-
 _ERASED = "Erased"
 _PATIENCE = 10.0
-_IDLE = 1.0
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 5.0
 
 
 class AheadOfLog(Exception):
@@ -104,32 +98,21 @@ class Consumer:
         self._between_scrubs = between_scrubs
         self._scrubbed = float("-inf")
 
-    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Fold until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
-
-        Raises what `step` raises, but EngineDown.
-        """
-        delay = _FIRST_PAUSE
-        try:
-            self._versions.expire()
-            while not stopping():
-                try:
-                    self.step(_IDLE)
-                    delay = _FIRST_PAUSE
-                except EngineDown as e:
-                    logger.warning("projection %s waits: %s", self._versions.name, e)
-                    self.close()
-                    pause(delay)
-                    delay = min(delay * 2, _LONGEST_PAUSE)
-        finally:
-            self.close()
-
-    def step(self, timeout: float) -> int:
+    def step(self, timeout: float = 0.0) -> int:
         """Fold one batch, waiting at most `timeout` seconds for one; return its records.
 
         Raises Unreadable and OutOfOrder (the projection stands until code or log is mended),
         AheadOfLog, NeedsRebuild, EngineDown.
         """
+        try:
+            return self._step(timeout)
+        except EngineDown:
+            self.close()
+            raise
+
+    def _step(self, timeout: float) -> int:
+        if not self._opened:
+            self._versions.expire()
         live, *kept = self._follow()
         projection = self._opened[live.version]
         position = projection.position()

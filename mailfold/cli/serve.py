@@ -18,7 +18,6 @@ from mailfold.process import GRACE
 from mailfold.settings import Settings, SettingsError, load
 from mailfold.supervisor import (
     Inherited,
-    Role,
     Supervisor,
     SupervisorError,
     command,
@@ -33,13 +32,12 @@ _PORTS = {"smtp": "smtp_port", "lmtp": "lmtp_port", "http": "http_port"}
 _ENDINGS = ("all", *roles.ROLES)
 
 
-def _roles(text: str) -> list[Role]:
+def _roles(text: str) -> list[str]:
     names = [n.strip() for n in text.split(",") if n.strip()]
     for n in names:
         if n not in _ENDINGS:
             raise click.BadParameter(f"no role is called {n!r}; there are {', '.join(_ENDINGS)}")
-    wanted = roles.ROLES if "all" in names else tuple(names)
-    return [role for n in wanted for role in roles.PROCESSES[n]]
+    return [n for n in roles.ROLES if n in names or "all" in names]
 
 
 @click.command()
@@ -78,20 +76,21 @@ def _load(data: Path | None) -> Settings:
 
 
 def _serve(settings: Settings, role: str, hint: str = "") -> int:
-    wanted = _roles(role)
+    wanted = roles.processes(_roles(role), settings)
     os.environ["MAILFOLD_DATA"] = str(settings.data)
     held: list[int] = []
     sockets: dict[str, socket.socket] = {}
     try:
         with open_house(settings) as house:
             house.prepare()
-        for r in wanted:
-            file = settings.run_path / f"{r.name}.lock"
+        for process in wanted:
+            files = [settings.run_path / f"{part}.lock" for part in process.parts]
             # Children that have yet to see that their supervisor was killed still have its ports.
-            patience = 2 * GRACE if was_killed(file) else 0.0
-            if roles.is_single(r.name, settings):
-                held.append(lock(file))
-            for name in r.sockets:
+            patience = 2 * GRACE if any(map(was_killed, files)) else 0.0
+            for part, file in zip(process.parts, files, strict=True):
+                if roles.is_single(part, settings):
+                    held.append(lock(file))
+            for name in process.sockets:
                 sockets[name] = listen(settings.listen, getattr(settings, _PORTS[name]), patience)
         supervisor = Supervisor(
             wanted,
@@ -127,11 +126,12 @@ def _announcement(settings: Settings, sockets: dict[str, socket.socket], hint: s
 
 
 @click.command(hidden=True)
-@click.argument("role")
-def child(role: str) -> None:
-    """Run one role; started by serve."""
+@click.argument("name")
+@click.argument("parts", nargs=-1)
+def child(name: str, parts: tuple[str, ...]) -> None:
+    """Run the parts of one process; started by serve, which gives it a name."""
     inherited = Inherited.from_environment()
     try:
-        roles.run(role, inherited)
+        roles.run(parts or (name,), inherited)
     except SupervisorError as e:
         raise Failure(str(e)) from e

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.barrier import from_environment
-from infra.intake import GroupIntake
 from infra.parts.files import FileParts
 from infra.parts.garbage import FileGarbage
 from infra.ports import (
@@ -34,7 +33,7 @@ from infra.sqlite.wake import SocketWake
 from mailfold.folders import make_folder
 from mailfold.room import MailboxRoom
 from mailfold.settings import Settings, SettingsError, load
-from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.engines import Base, Runner
 from mailfold.wiring.views import VIEWS, Sources
 from projections.consumer import Consumer
 from projections.contacts.ports import ContactReader
@@ -49,6 +48,7 @@ from projections.threads.sqlite import SqliteThreadReader
 from projections.versions import NeedsRebuild, Versions
 from schemas.fingerprint import Fingerprint
 from schemas.topics import MAIL_RECEIVED
+from streams.runners.steps import Steps
 from streams.stage import Stage
 from streams.topology import (
     INBOUND,
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from infra.directory.domain_keys import SqlDomainKeys
     from infra.directory.sql import SqlDirectory
     from infra.dns.resolver import DnsResolver
+    from infra.intake import GroupIntake
     from ingress.smtp.server import Server
     from mail.authentication.resolution import ResolutionLimits, Resolve
     from mailfold.domain_keys import Keyring
@@ -174,6 +175,8 @@ class House:
     @cached_property
     def intake(self) -> GroupIntake:
         """The way in for mail."""
+        from infra.intake import GroupIntake
+
         made = GroupIntake(self.parts, self.keys, self.log, self.checkpoint)
         self._closers.append(made.close)
         return made
@@ -312,12 +315,13 @@ class House:
         return made[name]()
 
     def runner(self, name: str) -> Runner:
-        """Return a runner of a stage. Raises KeyError, SettingsError."""
-        if name == LIFECYCLE.name:
-            return self.stepping(name)
+        """Return what hosts a stage on Kafka by itself. Raises KeyError, SettingsError."""
+        from mailfold.wiring.cluster import Cluster
+
+        assert isinstance(self.engines, Cluster), "on the embedded log each stage is stepped"
         return self.engines.runner(self.stage(name))
 
-    def stepping(self, name: str) -> SteppingRunner:
+    def stepping(self, name: str) -> Steps:
         """Return a runner of a stage that is driven step by step. Raises KeyError, SettingsError.
 
         With the lifecycle stage go the release stage, timers and garbage.

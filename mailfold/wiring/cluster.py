@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.kafka.cluster import Connection
 from infra.kafka.dead import PublishedDeadLetters
@@ -22,7 +22,7 @@ from infra.sqlite.references import SqliteReferences
 from infra.sqlite.timers import SqliteTimers
 from mailfold.settings import SettingsError
 from mailfold.supervisor import SupervisorError, lock
-from mailfold.wiring.engines import Base, Runner, SteppingRunner
+from mailfold.wiring.engines import Base, Runner
 from schemas.identity import derived
 from schemas.topics import MAIL_RECEIVED
 from streams.lifecycle.sqlite import SqliteLifecycleState
@@ -30,6 +30,9 @@ from streams.mailbox.sqlite import SqliteMailboxState
 from streams.runners.partition_host import PartitionHost
 from streams.stage import Stage
 from streams.topology import INBOUND
+
+if TYPE_CHECKING:
+    from streams.runners.consumer import ConsumerRunner
 
 _WORKERS = 256
 
@@ -99,7 +102,7 @@ class Cluster:
         """Commands that wait for their time."""
         return SqliteTimers(self.file)
 
-    def stepping(self, stage: Stage[Any]) -> SteppingRunner:
+    def stepping(self, stage: Stage[Any]) -> ConsumerRunner:
         """Return a runner of a stage that is driven step by step. Raises SettingsError."""
         from streams.runners.consumer import ConsumerRunner
 

@@ -16,11 +16,12 @@ from infra.sqlite.log import SqliteLog
 from infra.sqlite.references import SqliteReferences
 from infra.sqlite.timers import SqliteTimers
 from mailfold.settings import SettingsError
-from mailfold.wiring.engines import Base, SteppingRunner
+from mailfold.wiring.engines import Base
 from schemas.topics import MAIL_RECEIVED, MAILBOX_EVENTS
 from streams.lifecycle.sqlite import SqliteLifecycleState
 from streams.mailbox.sqlite import SqliteMailboxState
 from streams.runners.embedded import EmbeddedRunner
+from streams.runners.steps import Steps
 from streams.stage import Stage
 from streams.topology import INBOUND
 
@@ -80,12 +81,8 @@ class Embedded:
         """Commands that wait for their time."""
         return SqliteTimers(self.file)
 
-    def stepping(self, stage: Stage[Any]) -> SteppingRunner:
+    def stepping(self, stage: Stage[Any]) -> Steps:
         """Return a runner of a stage that is driven step by step. Raises SettingsError."""
-        return self.runner(stage)
-
-    def runner(self, stage: Stage[Any]) -> SteppingRunner:
-        """Return a runner of a stage. Raises SettingsError."""
         base = self._base
         if base.settings.runner not in ("auto", "embedded"):
             raise SettingsError(

@@ -12,7 +12,7 @@ from mailfold.settings import Settings
 
 
 class Runner(Protocol):
-    """Runs one stage."""
+    """Hosts one stage by itself."""
 
     def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
         """Run until `stopping()`."""
@@ -20,14 +20,6 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Give everything back."""
-        ...
-
-
-class SteppingRunner(Runner, Protocol):
-    """A runner that can be driven step by step."""
-
-    def step(self, timeout: float = 0.0) -> int:
-        """Process what is there, wait up to `timeout` seconds for it; return records processed."""
         ...
 
 

@@ -25,9 +25,6 @@ P = TypeVar("P")
 BATCH = 200
 """Records in a transaction at most; as many as are there, no artificial delay."""
 
-IDLE = 1.0
-"""Seconds that a poll waits when nothing wakes it."""
-
 
 class EmbeddedHost:
     """Commits a decided batch in one transaction of the log's own file."""
@@ -89,7 +86,7 @@ class EmbeddedHost:
 
 
 class EmbeddedRunner:
-    """Runs one stage on the embedded log until told to stop."""
+    """Runs one stage on the embedded log, step by step."""
 
     def __init__(
         self,
@@ -131,20 +128,6 @@ class EmbeddedRunner:
             self._reader = self._from_committed()
             raise
         return retried + len(batch)
-
-    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Run until `stopping()`; `pause(seconds)` waits between tries when an engine is down.
-
-        Raises Fenced.
-        """
-        delay = 0.05
-        while not stopping():
-            try:
-                self.step(IDLE)
-                delay = 0.05
-            except EngineDown:
-                pause(delay)
-                delay = min(delay * 2, 5.0)
 
     def close(self) -> None:
         """Give the reader back."""

@@ -5,27 +5,13 @@ It never sleeps for them: it waits for records no longer than until the next of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
-from infra.ports import Checkpoint, Clock, EngineDown, EventLog, PartGarbage, Timers
+from infra.ports import Checkpoint, Clock, EventLog, PartGarbage, Timers
+from streams.runners.steps import Steps
 
 IDLE = 1.0
 """Seconds that a poll waits at most when nothing wakes it."""
 
 _AT_ONCE = 500
-
-
-class Steps(Protocol):
-    """What is wrapped: a runner that works step by step."""
-
-    def step(self, timeout: float = 0.0) -> int:
-        """Process what is there, wait up to `timeout` seconds for it; return records processed."""
-        ...
-
-    def close(self) -> None:
-        """Give everything back."""
-        ...
 
 
 def fire(log: EventLog, timers: Timers, now: int, checkpoint: Checkpoint = lambda _: None) -> int:
@@ -46,7 +32,7 @@ def fire(log: EventLog, timers: Timers, now: int, checkpoint: Checkpoint = lambd
 
 
 class TimedRunner:
-    """Runs one stage, and timers and garbage with it, until told to stop."""
+    """Runs one stage, and timers and garbage with it, step by step."""
 
     def __init__(
         self,
@@ -78,17 +64,6 @@ class TimedRunner:
     def _until_next(self) -> float:
         times = [t for t in (self._timers.next(), self._garbage.next()) if t is not None]
         return max(0.0, (min(times) - self._clock()) / 1e6) if times else IDLE
-
-    def run(self, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
-        """Run until `stopping()`; `pause(seconds)` waits between tries when an engine is down."""
-        delay = 0.05
-        while not stopping():
-            try:
-                self.step(IDLE)
-                delay = 0.05
-            except EngineDown:
-                pause(delay)
-                delay = min(delay * 2, 5.0)
 
     def close(self) -> None:
         """Give everything back."""

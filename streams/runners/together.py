@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.runners.timed import Steps
+from streams.runners.steps import Steps
 
 
 class TogetherRunner:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from infra.barrier import VARIABLE
-from mailfold.roles import PROCESSES
+from mailfold.roles import ROLES, processes
+from mailfold.settings import load
 from streams.topology import PROJECTIONS, STAGES
 from tests.system import System
 
-ROLES = tuple(role.name for roles in PROCESSES.values() for role in roles)
 STAGE_POINTS = ("planned", "settled", "outputs", "state", "position", "committed")
 VIEW_POINTS = ("read", "begun", "rows", "position", "committed", "told")
 CHAINS: tuple[tuple[str, ...], ...] = (
@@ -95,6 +95,12 @@ class Installations:
 def barrier_of(system: System) -> Path:
     """Return the folder in which points are asked for."""
     return Path(system.environment[VARIABLE])
+
+
+def processes_of(system: System) -> tuple[str, ...]:
+    """Return the names of the processes that serve an installation."""
+    profile = system.environment.get("MAILFOLD_PROFILE")
+    return tuple(process.name for process in processes(ROLES, load(profile=profile)))
 
 
 def log_of(system: System) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from tests.faults.installations import CHAINS, ROLES, barrier_of
+from tests.faults.installations import CHAINS, barrier_of, processes_of
 from tests.system import System
 
 SERVE = "serve"
@@ -30,15 +30,16 @@ class Killer:
         self._system = system
         self._rng = rng
         self._work = work
+        self._processes = processes_of(system)
         self.killed: dict[str, int] = {}
 
     def occasions(self, times: int) -> int:
         """Return how often `work` is called by `at_random(times)` and `at_every_point()`."""
-        return times * (len(ROLES) + 1) + max(map(len, CHAINS))
+        return times * (len(self._processes) + 1) + max(map(len, CHAINS))
 
     async def at_random(self, times: int) -> None:
         """Kill each process, and `serve` itself, so many times in random order."""
-        order = [r for r in (*ROLES, SERVE) for _ in range(times)]
+        order = [r for r in (*self._processes, SERVE) for _ in range(times)]
         self._rng.shuffle(order)
         for role in order:
             self._work()

@@ -16,10 +16,10 @@ from tests.faults.installations import (
     CONSUMER,
     EMBEDDED,
     FAUST,
-    ROLES,
     Installations,
     Profile,
     on,
+    processes_of,
 )
 from tests.faults.killer import SERVE, Killer
 from tests.faults.letters import Letter, letters
@@ -94,7 +94,7 @@ def survive(install: Installations, profile: Profile, extent: Extent) -> None:
     assert set(outbox.accepted) == {m.number for m in mails}
     points = [p for points in CHAINS for p in points]
     assert killer.killed == {
-        **dict.fromkeys((*ROLES, SERVE), extent.kills),
+        **dict.fromkeys((*processes_of(system), SERVE), extent.kills),
         **dict.fromkeys(points, 1),
     }
     ledger = audit.settled(system)

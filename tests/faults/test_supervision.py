@@ -18,11 +18,11 @@ from tests.faults import audit
 from tests.faults.installations import (
     CONSUMER,
     FAUST,
-    ROLES,
     Installations,
     barrier_of,
     log_of,
     on,
+    processes_of,
 )
 from tests.faults.ledger import Ledger
 from tests.system import System, mail, wait_until
@@ -80,7 +80,7 @@ def test_every_process_that_dies_is_restarted_and_the_ports_stay(
 ) -> None:
     system = install("ann").start()
     ports = dict(system.where)
-    for role in ROLES:
+    for role in processes_of(system):
         pid = system.children()[role]
         system.kill_child(role)
         restarted(system, role, pid)

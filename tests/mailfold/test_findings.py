@@ -41,7 +41,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cli.done("import", str(folder / "one.eml"), "--to", address)
     with open_house(settings(cli)) as house:
         for stage in STAGES:
-            runner = house.runner(stage.name)
+            runner = house.stepping(stage.name)
             while runner.step():
                 pass
         consumer = house.projection_consumer("mailbox")

@@ -25,7 +25,7 @@ def test_old_commands_go_from_an_installation(settings: Settings) -> None:
     with open_house(settings) as house:
         house.prepare()
         open_mailbox(house, derived("box"))
-        house.runner(MAILBOX.name).step()
+        house.stepping(MAILBOX.name).step()
         now = house.clock()
         house.clock = lambda: now + KEPT - 60_000_000
         trim(house)

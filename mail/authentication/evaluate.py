@@ -118,11 +118,12 @@ class Evaluation:
             return self._done[name]  # type: ignore[return-value]
 
         envelope, settings = self._envelope, self._settings
-        nothing = Message(b"")
-        message = attempt("message", lambda: Message(self._raw), lambda _: nothing) or nothing
+        message = attempt(
+            "message", lambda: Message(self._raw), lambda _: Message(b"")
+        ) or Message(b"")
         author = attempt(
-            "author", lambda: read_author(message), lambda _: read_author(nothing)
-        ) or read_author(nothing)
+            "author", lambda: read_author(message), lambda _: read_author(Message(b""))
+        ) or read_author(Message(b""))
         spf = attempt(
             "spf",
             lambda: check_spf(

@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import TypeAlias
 
 from mail.authentication.dns import (
+    MAX_ANSWER_BYTES,
     MAX_EVIDENCE_BYTES,
     Answer,
     Answers,
     Consulted,
     Missing,
     Question,
-    bounded,
     weight,
 )
 from mail.authentication.evaluate import AuthSettings, Envelope, Evaluation, Verdict
@@ -150,17 +150,18 @@ class _Run:
         if answer is None:
             return False
         self._asked += 1
-        self._keep(asked, bounded(asked, answer))
+        self._keep(asked, answer)
         return True
 
     def take(self, asked: Sequence[Question], answers: Mapping[Question, Answer]) -> None:
         """Keep the answers to `asked`."""
         for one in asked:
-            self._keep(one, bounded(one, answers.get(one, Answer("timeout"))))
+            self._keep(one, answers.get(one, Answer("timeout")))
 
     def _keep(self, asked: Question, answer: Answer) -> None:
         size = weight(asked, answer)
-        if answer.records and self._bytes + size > self.limits.evidence_bytes:
+        left = self.limits.evidence_bytes - self._bytes
+        if size > MAX_ANSWER_BYTES or (answer.records and size > left):
             # The evidence of one message is bounded; what does not fit was not seen.
             answer = Answer("servfail")
             size = weight(asked, answer)
@@ -185,6 +186,9 @@ class _Known(Mapping[Question, Answer]):
         if key not in self:
             raise KeyError(key)
         return self._kept[key]
+
+    def get(self, key: Question, default: Answer | None = None) -> Answer | None:  # type: ignore[override]
+        return self._kept[key] if key in self else default
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self._kept)

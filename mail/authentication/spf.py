@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, NoReturn, TypeAlias
 
@@ -168,6 +169,7 @@ def _multi_label(domain: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)
 def client_address(text: str) -> IPv4Address | IPv6Address:
     """Read a client address; an IPv4-mapped IPv6 address is the IPv4 address (section 5)."""
     address = ip_address(text.partition("%")[0])

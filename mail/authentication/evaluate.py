@@ -118,9 +118,9 @@ class Evaluation:
             return self._done[name]  # type: ignore[return-value]
 
         envelope, settings = self._envelope, self._settings
-        message = attempt(
-            "message", lambda: Message(self._raw), lambda _: Message(b"")
-        ) or Message(b"")
+        message = attempt("message", lambda: Message(self._raw), lambda _: Message(b"")) or Message(
+            b""
+        )
         author = attempt(
             "author", lambda: read_author(message), lambda _: read_author(Message(b""))
         ) or read_author(Message(b""))

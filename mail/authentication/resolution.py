@@ -67,13 +67,16 @@ async def resolve_and_authenticate(
 
     What `at_hand` knows is not asked, and interrupts no check.
     """
-    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits(), at_hand)
+    run = Run(raw, envelope, now, settings, limits, at_hand)
+    return await resolved(run, run.next_questions(), resolve)
+
+
+async def resolved(run: Run, asked: list[Question] | Judged, resolve: Resolve) -> Judged:
+    """Bring a run to its end; `asked` is what it said last. Raises what `resolve` raises when
+    cancelled."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + run.limits.seconds
-    while True:
-        asked = run.next_questions()
-        if isinstance(asked, Judged):
-            return asked
+    while not isinstance(asked, Judged):
         answers: Mapping[Question, Answer] = {}
         if asked and (left := deadline - clock()) > 0:
             try:
@@ -84,6 +87,8 @@ async def resolve_and_authenticate(
             except OSError:
                 answers = {one: Answer("servfail") for one in asked}
         run.take(asked, answers)
+        asked = run.next_questions()
+    return asked
 
 
 def authenticate_from(
@@ -98,7 +103,7 @@ def authenticate_from(
 
     A question that `known` does not hold counts as timed out.
     """
-    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits())
+    run = Run(raw, envelope, now, settings, limits)
     while True:
         asked = run.next_questions()
         if isinstance(asked, Judged):
@@ -107,7 +112,7 @@ def authenticate_from(
         run.take(asked, found)
 
 
-class _Run:
+class Run:
     """The state of the loop, without the waiting."""
 
     def __init__(
@@ -115,11 +120,11 @@ class _Run:
         raw: bytes,
         envelope: Envelope,
         now: datetime,
-        settings: AuthSettings | None,
-        limits: ResolutionLimits,
+        settings: AuthSettings | None = None,
+        limits: ResolutionLimits | None = None,
         at_hand: AtHand = lambda _: None,
     ) -> None:
-        self.limits = limits
+        self.limits = limits or ResolutionLimits()
         self._at_hand = at_hand
         self._evaluation = Evaluation(raw, envelope, now, settings)
         self._answers = _Known(self._fetch)

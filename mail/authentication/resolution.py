@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mail.authentication.dns import (
     MAX_ANSWER_BYTES,
@@ -42,8 +42,7 @@ class ResolutionLimits:
     evidence_bytes: int = MAX_EVIDENCE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A verdict and the answers that it rests on."""
 
     verdict: Verdict

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NamedTuple, NoReturn, TypeAlias
 
 from mail.authentication.dns import (
     Answer,
@@ -60,8 +60,7 @@ _MEANING: dict[Qualified, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SpfOutcome:
+class SpfOutcome(NamedTuple):
     """What SPF says about the client."""
 
     result: SpfResult
@@ -132,8 +131,7 @@ def check_spf(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     result: SpfResult
     reason: Reason
     words: str

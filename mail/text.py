@@ -207,7 +207,8 @@ def _folded(text: str) -> str:
     text = text.replace("\x00", " ")
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
-    visible = " ".join(text.split())
+    # A word and the blank behind it are two characters: so many words are enough.
+    visible = " ".join(text.split(None, SNIPPET_CHARACTERS)[:SNIPPET_CHARACTERS])
     return visible[:SNIPPET_CHARACTERS].rstrip()
 
 

@@ -12,7 +12,8 @@ from mail.authentication.resolution import (
     Judged,
     ResolutionLimits,
     Resolve,
-    resolve_and_authenticate,
+    Run,
+    resolved,
 )
 from streams.inbound.authenticate import Question as MailQuestion
 
@@ -39,24 +40,24 @@ class BatchJudge:
 
     def __call__(self, mails: Sequence[MailQuestion]) -> Sequence[Judged]:
         """Return the verdict of each mail, in order."""
-        return self._loop.run_until_complete(self._all(mails)) if mails else ()
-
-    async def _all(self, mails: Sequence[MailQuestion]) -> Sequence[Judged]:
-        shared = _Shared(self._resolve)
         settings = self._settings()
+        runs = [
+            Run(m.raw, m.envelope, m.received_at, settings, self._limits, self._at_hand)
+            for m in mails
+        ]
+        # Most mail asks for nothing that is not at hand, and so for no task of an event loop.
+        begun = [run.next_questions() for run in runs]
+        judged = [found for found in begun if isinstance(found, Judged)]
+        if len(judged) == len(begun):
+            return judged
+        return self._loop.run_until_complete(self._all(runs, begun))
+
+    async def _all(
+        self, runs: Sequence[Run], begun: Sequence[list[Question] | Judged]
+    ) -> Sequence[Judged]:
+        shared = _Shared(self._resolve)
         return await asyncio.gather(
-            *(
-                resolve_and_authenticate(
-                    m.raw,
-                    m.envelope,
-                    shared,
-                    m.received_at,
-                    settings,
-                    self._limits,
-                    self._at_hand,
-                )
-                for m in mails
-            )
+            *(resolved(run, asked, shared) for run, asked in zip(runs, begun, strict=True))
         )
 
     def close(self) -> None:

@@ -65,8 +65,7 @@ class Output:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A record as the log holds it. `recorded_at` (microseconds) was given by the log."""
 
     topic: str

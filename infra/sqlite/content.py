@@ -10,7 +10,7 @@ import msgspec
 from infra.ports import Content, Record
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.log import SqliteLog
-from infra.sqlite.rows import having, to_column
+from infra.sqlite.rows import chosen, from_column, having, to_column
 from schemas.topics import MAIL_RECEIVED
 
 _TABLE = """
@@ -38,8 +38,8 @@ class Placed(Protocol):
         """Return what stands in the row."""
         ...
 
-    def unpack(self, packed: bytes | int) -> Record:
-        """Return the record that it stands for."""
+    def unpack(self, packed: Sequence[bytes | int]) -> Sequence[Record]:
+        """Return the records that such stand for, in order."""
         ...
 
 
@@ -58,12 +58,9 @@ class InLog:
         """Return the offset."""
         return received.offset
 
-    def unpack(self, packed: bytes | int) -> Record:
-        """Read the log. Raises LookupError when the record is not in it."""
-        record = self._log.read_at(MAIL_RECEIVED, cast("int", packed))
-        if record is None:
-            raise LookupError(f"{MAIL_RECEIVED} has no offset {packed}")
-        return record
+    def unpack(self, packed: Sequence[bytes | int]) -> Sequence[Record]:
+        """Read the log. Raises LookupError when a record is not in it."""
+        return self._log.read_at(MAIL_RECEIVED, cast("Sequence[int]", packed))
 
 
 class InRow:
@@ -81,9 +78,9 @@ class InRow:
         """Return the record in MessagePack."""
         return msgspec.msgpack.encode(received)
 
-    def unpack(self, packed: bytes | int) -> Record:
-        """Return the record in MessagePack."""
-        return msgspec.msgpack.decode(cast("bytes", packed), type=Record)
+    def unpack(self, packed: Sequence[bytes | int]) -> Sequence[Record]:
+        """Return the records in MessagePack."""
+        return [msgspec.msgpack.decode(cast("bytes", one), type=Record) for one in packed]
 
 
 class SqliteContent:
@@ -128,21 +125,21 @@ class SqliteContent:
 
     def get(self, mail_ids: Sequence[str]) -> Mapping[str, Content]:
         """Return the content of those that are there. Raises EngineDown."""
-        found: dict[str, Content] = {}
         with self._file.read() as c:
-            for mail_id in mail_ids:
-                row = c.execute(
-                    "select received, authenticated, scored, digest from content where mail_id=?",
-                    (to_column(mail_id),),
-                ).fetchone()
-                if row is not None:
-                    received, authenticated, scored, digest = cast(
-                        "tuple[bytes | int, bytes, bytes, bytes]", row
-                    )
-                    found[mail_id] = Content(
-                        self._placed.unpack(received), authenticated, scored, digest
-                    )
-        return found
+            columns = [to_column(mail_id) for mail_id in mail_ids]
+            rows = list(
+                chosen(
+                    c,
+                    "select mail_id, received, authenticated, scored, digest from content"
+                    " where mail_id in ",
+                    columns,
+                )
+            )
+            records = self._placed.unpack([row[1] for row in rows])
+        return {
+            from_column(mail_id): Content(record, *judgement)
+            for (mail_id, _, *judgement), record in zip(rows, records, strict=True)
+        }
 
     def having(self, mail_ids: Collection[str]) -> frozenset[str]:
         """Return those of `mail_ids` that are there. Raises EngineDown."""

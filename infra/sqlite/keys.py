@@ -18,7 +18,7 @@ import apsw
 from infra.ports import EngineDown, KeyTaken, Random
 from infra.sqlite.connection import KEYS
 from infra.sqlite.file import SqliteFile
-from infra.sqlite.rows import to_column
+from infra.sqlite.rows import chosen, from_column, to_column
 
 _TABLES = """
 create table if not exists key(number integer primary key, id blob not null, key blob not null);
@@ -105,12 +105,9 @@ class SqliteKeys:
         )
 
     def _select(self, c: apsw.Connection, identifiers: Iterable[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for i in identifiers:
-            key = c.execute("select key from key where id=?", (to_column(i),)).get
-            if key is not None and key != _DESTROYED:
-                found[i] = cast("bytes", key)
-        return found
+        columns = [to_column(i) for i in identifiers]
+        rows = chosen(c, "select id, key from key where id in ", columns)
+        return {from_column(i): key for i, key in rows if key != _DESTROYED}
 
     def get(self, identifiers: Sequence[str]) -> Mapping[str, bytes]:
         """Return the keys that exist; a destroyed one is missing. Raises EngineDown."""

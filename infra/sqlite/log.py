@@ -12,7 +12,7 @@ import apsw
 from infra.ports import Clock, Output, Position, Record, Wake
 from infra.sqlite.file import SqliteFile
 from infra.sqlite.reader import SqliteReader
-from infra.sqlite.rows import PARTITION, RecordRow, having, to_column, to_record
+from infra.sqlite.rows import PARTITION, RecordRow, chosen, having, to_column, to_record
 from schemas.topics import TOPICS
 
 _TABLES = """
@@ -216,15 +216,23 @@ class SqliteLog:
         with self.file.read() as c:
             return frozenset(having(c, table_of(topic), "key", keys))
 
-    def read_at(self, topic: str, offset: int) -> Record | None:
-        """Return the record at an offset, None when there is none. Raises EngineDown."""
+    def read_at(self, topic: str, offsets: Sequence[int]) -> Sequence[Record]:
+        """Return the records at some offsets, in order. Raises EngineDown.
+
+        Raises LookupError when one of them is not in the log.
+        """
         with self.file.read() as c:
-            row = c.execute(
+            rows = chosen(
+                c,
                 'select "offset", key, t.name, event_id, recorded_at, value '
-                f'from {table_of(topic)} r join log_type t on t.id = r.type where "offset"=?',
-                (offset,),
-            ).fetchone()
-            return None if row is None else to_record(topic, cast("RecordRow", row))
+                f"from {table_of(topic)} r cross join log_type t on t.id = r.type "
+                'where "offset" in ',
+                offsets,
+            )
+            found = {row[0]: to_record(topic, cast("RecordRow", row)) for row in rows}
+        if lost := [offset for offset in offsets if offset not in found]:
+            raise LookupError(f"{topic} has no offset {lost[0]}")
+        return [found[offset] for offset in offsets]
 
     def committed(self, group: str, topic: str) -> Position:
         """Return how far a consumer group has come, {} when it never was here."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import cast
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import apsw
 
@@ -54,17 +54,24 @@ _ASKED = 500
 """Keys in one statement: SQLite takes at least 999."""
 
 
+def chosen(
+    connection: apsw.Connection, statement: str, values: Sequence[Column | int]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a statement that ends in `in `, for `values`, each given once.
+
+    A statement a value would take and give back the read lock each time, which costs as much again
+    as to find the row.
+    """
+    for start in range(0, len(values), _ASKED):
+        some = values[start : start + _ASKED]
+        yield from connection.execute(f"{statement}({','.join('?' * len(some))})", some)
+
+
 def having(connection: apsw.Connection, table: str, column: str, keys: Collection[str]) -> set[str]:
     """Return those of `keys` that are in an indexed column of a table."""
-    found: set[str] = set()
     asked = [to_column(key) for key in keys]
-    for start in range(0, len(asked), _ASKED):
-        some = asked[start : start + _ASKED]
-        rows = connection.execute(
-            f"select {column} from {table} where {column} in ({','.join('?' * len(some))})", some
-        )
-        found.update(from_column(cast("Column", stored)) for (stored,) in rows)
-    return found
+    rows = chosen(connection, f"select {column} from {table} where {column} in ", asked)
+    return {from_column(stored) for (stored,) in rows}
 
 
 PARTITION = 0

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mail.authentication.dkim import DkimPolicy, verify
 from mail.authentication.dns import Answers, Missing, ask, texts
@@ -49,8 +49,7 @@ class ArcSet:
     """What the sealer had found when the message came to it; None when that is malformed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArcOutcome:
+class ArcOutcome(NamedTuple):
     """The Chain Validation Status (section 4.4)."""
 
     result: ArcResult

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mail.authentication.dns import Answers, Missing, ask, texts
 from mail.authentication.key import KeyRecord, KeyRecordError, parse_key
@@ -56,8 +56,7 @@ class DkimPolicy:
     max_signatures: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class DkimOutcome:
+class DkimOutcome(NamedTuple):
     """What one signature proves."""
 
     result: DkimResult
@@ -137,8 +136,7 @@ def _judge(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """The result of verifying one signature against its key."""
 
     result: DkimResult

@@ -7,8 +7,8 @@ public suffix list.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 from mail.authentication.author import Author
 from mail.authentication.dkim import DkimOutcome
@@ -28,8 +28,7 @@ _SEVERITY: dict[Policy, int] = {"none": 0, "quarantine": 1, "reject": 2}
 _WORST: dict[DmarcResult, int] = {"pass": 0, "none": 1, "permerror": 2, "temperror": 3, "fail": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class DmarcOutcome:
+class DmarcOutcome(NamedTuple):
     """What DMARC says about one author domain, or about all of them."""
 
     result: DmarcResult
@@ -99,7 +98,7 @@ def check_dmarc(author: Author, found: Sequence[Identifier], answers: Answers) -
         return DmarcOutcome("permerror", reason, words)
     outcomes = _each([_Domain(domain, answers) for domain in seen], ())
     worst = max(outcomes, key=lambda o: (_SEVERITY[o.disposition], _SEVERITY[o.requested]))
-    return replace(worst, result="permerror", reason=reason, words=words)
+    return worst._replace(result="permerror", reason=reason, words=words)
 
 
 def _malformed(author: Author) -> tuple[Reason, dict[str, object]]:
@@ -184,16 +183,15 @@ class _Domain:
             reason = Reason.DMARC_DEPENDENCY_ERROR
             check = "SPF" if undecided.check == "spf" else "DKIM"
             words = in_words(reason, check=check, identifier=undecided.domain)
-            return replace(common, result="temperror", reason=reason, words=words)
+            return common._replace(result="temperror", reason=reason, words=words)
         if requested is None:
             reason = Reason.DMARC_DEPENDENCY_ERROR
             words = in_words(reason, check="The existence test", identifier=self._domain)
-            return replace(common, result="temperror", reason=reason, words=words)
+            return common._replace(result="temperror", reason=reason, words=words)
         proven = [one.domain for one in found if one.proven]
         reason = Reason.DMARC_NOT_ALIGNED if proven else Reason.DMARC_NOT_AUTHENTICATED
         words = in_words(reason, domain=self._domain, identifiers=", ".join(dict.fromkeys(proven)))
-        return replace(
-            common,
+        return common._replace(
             result="fail",
             reason=reason,
             words=words,
@@ -211,7 +209,7 @@ class _Domain:
         else:
             reason = Reason.DMARC_ALIGNED_DKIM
         words = in_words(reason, domain=self._domain, identifier=aligned[0].domain)
-        return replace(common, reason=reason, words=words, requested=requested)
+        return common._replace(reason=reason, words=words, requested=requested)
 
     def _alignment(
         self, organizational: str | None, record: DmarcRecord, found: Sequence[Identifier]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from mail.authentication.arc import ArcOutcome, check_arc, trusted_sealer
 from mail.authentication.author import Author, read_author
@@ -47,8 +47,7 @@ class AuthSettings:
     """Domains that others should not be mistaken for, as our own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is known about who sent a message."""
 
     spf: SpfOutcome
@@ -118,11 +117,12 @@ class Evaluation:
             return self._done[name]  # type: ignore[return-value]
 
         envelope, settings = self._envelope, self._settings
-        nothing = Message(b"")
-        message = attempt("message", lambda: Message(self._raw), lambda _: nothing) or nothing
+        message = attempt("message", lambda: Message(self._raw), lambda _: Message(b"")) or Message(
+            b""
+        )
         author = attempt(
-            "author", lambda: read_author(message), lambda _: read_author(nothing)
-        ) or read_author(nothing)
+            "author", lambda: read_author(message), lambda _: read_author(Message(b""))
+        ) or read_author(Message(b""))
         spf = attempt(
             "spf",
             lambda: check_spf(
@@ -174,7 +174,7 @@ class Evaluation:
     ) -> Verdict:
         dmarc = _overridden(dmarc, arc, self._settings)
         dkim = tuple(
-            replace(one, aligned=one.authenticated and one.domain in dmarc.aligned_signers)
+            one._replace(aligned=one.authenticated and one.domain in dmarc.aligned_signers)
             for one in dkim
         )
         single = len(author.domains) == 1 and author.well_formed
@@ -204,7 +204,7 @@ def _overridden(dmarc: DmarcOutcome, arc: ArcOutcome, settings: AuthSettings) ->
         return dmarc
     reason = Reason.DMARC_ARC_OVERRIDE
     words = in_words(reason, domain=dmarc.domain, sealer=sealer)
-    return replace(dmarc, disposition="none", reason=reason, words=words, overridden_by=sealer)
+    return dmarc._replace(disposition="none", reason=reason, words=words, overridden_by=sealer)
 
 
 def _walk_ahead(author: Author, answers: Answers) -> list[Missing]:

@@ -67,8 +67,10 @@ def suspicions(author: Author, protected: Collection[str] = ()) -> tuple[Suspici
 
 def skeleton(domain: str) -> str:
     """Return the form in which domains that look alike are equal."""
-    text = unicodedata.normalize("NFKD", domain.casefold())
-    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_LOOKS_LIKE)
+    text = domain.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in text if not unicodedata.combining(c)).translate(_LOOKS_LIKE)
     for drawn, read in _PAIRS:
         text = text.replace(drawn, read)
     return text

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mail.authentication.dns import Answers, ask, names, need, question
 from mail.authentication.reasons import Reason, in_words
@@ -15,8 +14,7 @@ IprevResult: TypeAlias = Literal["none", "pass", "fail", "temperror", "permerror
 _MAX_NAMES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class IprevOutcome:
+class IprevOutcome(NamedTuple):
     """What reverse DNS says of the client; "none" only when there was no client."""
 
     result: IprevResult

@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mail.authentication.dns import (
+    MAX_ANSWER_BYTES,
     MAX_EVIDENCE_BYTES,
     Answer,
     Answers,
     Consulted,
     Missing,
     Question,
-    bounded,
     weight,
 )
 from mail.authentication.evaluate import AuthSettings, Envelope, Evaluation, Verdict
@@ -42,8 +42,7 @@ class ResolutionLimits:
     evidence_bytes: int = MAX_EVIDENCE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A verdict and the answers that it rests on."""
 
     verdict: Verdict
@@ -67,13 +66,16 @@ async def resolve_and_authenticate(
 
     What `at_hand` knows is not asked, and interrupts no check.
     """
-    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits(), at_hand)
+    run = Run(raw, envelope, now, settings, limits, at_hand)
+    return await resolved(run, run.next_questions(), resolve)
+
+
+async def resolved(run: Run, asked: list[Question] | Judged, resolve: Resolve) -> Judged:
+    """Bring a run to its end; `asked` is what it said last. Raises what `resolve` raises when
+    cancelled."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + run.limits.seconds
-    while True:
-        asked = run.next_questions()
-        if isinstance(asked, Judged):
-            return asked
+    while not isinstance(asked, Judged):
         answers: Mapping[Question, Answer] = {}
         if asked and (left := deadline - clock()) > 0:
             try:
@@ -84,6 +86,8 @@ async def resolve_and_authenticate(
             except OSError:
                 answers = {one: Answer("servfail") for one in asked}
         run.take(asked, answers)
+        asked = run.next_questions()
+    return asked
 
 
 def authenticate_from(
@@ -98,7 +102,7 @@ def authenticate_from(
 
     A question that `known` does not hold counts as timed out.
     """
-    run = _Run(raw, envelope, now, settings, limits or ResolutionLimits())
+    run = Run(raw, envelope, now, settings, limits)
     while True:
         asked = run.next_questions()
         if isinstance(asked, Judged):
@@ -107,7 +111,7 @@ def authenticate_from(
         run.take(asked, found)
 
 
-class _Run:
+class Run:
     """The state of the loop, without the waiting."""
 
     def __init__(
@@ -115,11 +119,11 @@ class _Run:
         raw: bytes,
         envelope: Envelope,
         now: datetime,
-        settings: AuthSettings | None,
-        limits: ResolutionLimits,
+        settings: AuthSettings | None = None,
+        limits: ResolutionLimits | None = None,
         at_hand: AtHand = lambda _: None,
     ) -> None:
-        self.limits = limits
+        self.limits = limits or ResolutionLimits()
         self._at_hand = at_hand
         self._evaluation = Evaluation(raw, envelope, now, settings)
         self._answers = _Known(self._fetch)
@@ -150,17 +154,18 @@ class _Run:
         if answer is None:
             return False
         self._asked += 1
-        self._keep(asked, bounded(asked, answer))
+        self._keep(asked, answer)
         return True
 
     def take(self, asked: Sequence[Question], answers: Mapping[Question, Answer]) -> None:
         """Keep the answers to `asked`."""
         for one in asked:
-            self._keep(one, bounded(one, answers.get(one, Answer("timeout"))))
+            self._keep(one, answers.get(one, Answer("timeout")))
 
     def _keep(self, asked: Question, answer: Answer) -> None:
         size = weight(asked, answer)
-        if answer.records and self._bytes + size > self.limits.evidence_bytes:
+        left = self.limits.evidence_bytes - self._bytes
+        if size > MAX_ANSWER_BYTES or (answer.records and size > left):
             # The evidence of one message is bounded; what does not fit was not seen.
             answer = Answer("servfail")
             size = weight(asked, answer)
@@ -185,6 +190,9 @@ class _Known(Mapping[Question, Answer]):
         if key not in self:
             raise KeyError(key)
         return self._kept[key]
+
+    def get(self, key: Question, default: Answer | None = None) -> Answer | None:  # type: ignore[override]
+        return self._kept[key] if key in self else default
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self._kept)

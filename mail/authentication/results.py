@@ -15,6 +15,8 @@ from mail.authentication.spf import SpfOutcome
 # where a pvalue may be an address or base64.
 _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+\Z")
 _MAILBOX_OR_DOMAIN = re.compile(r"(?:[A-Za-z0-9!#$%&'*+\-.^_`{|}~]*@)?[A-Za-z0-9_\-.]+\Z")
+_NOT_SHOWN = re.compile("[^ -~]")
+_NOT_IN_COMMENT = re.compile(r'[^ -~]|[()\\"]')
 _LONGEST_VALUE = 300
 _LONGEST_LINE = 76
 
@@ -75,7 +77,7 @@ def _property(name: str, value: str) -> list[str]:
 
 
 def _value(text: str) -> str:
-    clean = "".join(c if " " <= c <= "~" else "?" for c in text[:_LONGEST_VALUE])
+    clean = _NOT_SHOWN.sub("?", text[:_LONGEST_VALUE])
     if _BARE.match(clean) or _MAILBOX_OR_DOMAIN.match(clean):
         return clean
     escaped = clean.replace("\\", "\\\\").replace('"', '\\"')
@@ -83,7 +85,7 @@ def _value(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return "".join(c if " " <= c <= "~" and c not in '()\\"' else "?" for c in text)[:80]
+    return _NOT_IN_COMMENT.sub("?", text[:80])
 
 
 def _folded(head: str, results: Sequence[Sequence[str]]) -> str:

@@ -7,8 +7,7 @@ header field to be completely ignored".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mail.authentication.canonicalization import Canonicalization, relaxed_field
 from mail.authentication.domains import DomainError, to_ascii, within
@@ -40,8 +39,7 @@ class SignatureError(ValueError):
         self.selector = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A DKIM-Signature or ARC-Message-Signature without syntax errors."""
 
     field: Field

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NamedTuple, NoReturn, TypeAlias
 
 from mail.authentication.dns import (
     Answer,
@@ -59,8 +60,7 @@ _MEANING: dict[Qualified, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SpfOutcome:
+class SpfOutcome(NamedTuple):
     """What SPF says about the client."""
 
     result: SpfResult
@@ -131,8 +131,7 @@ def check_spf(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     result: SpfResult
     reason: Reason
     words: str
@@ -168,6 +167,7 @@ def _multi_label(domain: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)
 def client_address(text: str) -> IPv4Address | IPv6Address:
     """Read a client address; an IPv4-mapped IPv6 address is the IPv4 address (section 5)."""
     address = ip_address(text.partition("%")[0])

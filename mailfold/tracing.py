@@ -60,7 +60,7 @@ def trace(house: House, mail_id: str) -> list[Step]:
             if topic == MAIL_RECEIVED and not mailboxes:
                 mailboxes = decode_as(Received, r.value).mailboxes
     for mailbox in mailboxes:
-        for e in house.reader.message_history(message_id(mailbox, mail_id)):
+        for e in house.reader.message_history(mailbox, message_id(mailbox, mail_id)):
             steps.setdefault(
                 e.event_id or f"{mailbox}/{e.seq}",
                 Step(

@@ -153,7 +153,7 @@ def _require_visible(caller: Caller, message_id: str) -> None:
 
 def _known(caller: Caller, message_id: str) -> bool:
     """Say whether the message is in this mailbox or expunged from it."""
-    return known_id(message_id) and caller.services.reader.owner(message_id) == caller.mailbox_id
+    return known_id(message_id) and caller.services.reader.known(caller.mailbox_id, message_id)
 
 
 async def _repeated(

@@ -75,10 +75,10 @@ async def trace(caller: Reading, message_id: MessageId, min_seq: MinSeq = None) 
     """Return every event of this mail with stage and time."""
     await reach(caller, min_seq)
     reader = caller.services.reader
-    if not known_id(message_id) or reader.owner(message_id) != caller.mailbox_id:
+    if not known_id(message_id) or not reader.known(caller.mailbox_id, message_id):
         raise not_found("message")
     head = reader.head(caller.mailbox_id)
-    entries = reader.message_history(message_id)
+    entries = reader.message_history(caller.mailbox_id, message_id)
     mail_id = next((e.mail_id for e in entries if e.mail_id is not None), None)
     records = (
         [] if mail_id is None else await caller.context.threads.engines(_records, caller, mail_id)

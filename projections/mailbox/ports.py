@@ -196,8 +196,11 @@ class MailboxReader(Protocol):
         """Return the visible ones of messages, of one snapshot, and the head."""
         ...
 
-    def owner(self, message_id: str) -> str | None:
-        """Return the mailbox of a message, visible or expunged; None when unknown or erased."""
+    def known(self, mailbox_id: str, message_id: str) -> bool:
+        """Say whether a message of this mailbox is visible or expunged.
+
+        For one of another mailbox nothing else is done than for one that nobody has.
+        """
         ...
 
     def find_message_id(self, header: str) -> Sequence[tuple[str, str, str]]:
@@ -222,8 +225,8 @@ class MailboxReader(Protocol):
         """Return up to `limit` entries after seq `since`, in order, one a seq, and the head."""
         ...
 
-    def message_history(self, message_id: str) -> Sequence[FeedEntry]:
-        """Return the entries of one message, in order; none when unknown or erased.
+    def message_history(self, mailbox_id: str, message_id: str) -> Sequence[FeedEntry]:
+        """Return the entries of a message of this mailbox, in order; none when unknown or erased.
 
         A retry that was dropped has its Duplicate under the message_id it would have got.
         """

@@ -85,7 +85,7 @@ class SqliteMailboxProjection:
             if events[-1].seq <= mailbox.head:
                 continue
             ids = {i: None for i in map(concerns, events) if i is not None}
-            fold = Fold(mailbox, load_messages(connection, ids), opened)
+            fold = Fold(mailbox, load_messages(connection, mailbox, ids), opened)
             changes = fold.apply(events)
             writer.add(mailbox, list(fold.messages.values()), changes)
         writer.write()

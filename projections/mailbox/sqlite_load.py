@@ -24,7 +24,7 @@ _LABELS = (
 )
 _MESSAGE = (
     "select row, mail_id, visible, thread_id, internal_date, size, flags, since, seq, placements,"
-    " text from message where id = ?"
+    " text from message where mailbox = ? and id = ?"
 )
 
 
@@ -64,12 +64,14 @@ def load_mailbox(connection: apsw.Connection, mailbox_id: str) -> MailboxState:
     return mailbox
 
 
-def load_messages(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, Message]:
-    """Return those of the messages that have a row."""
+def load_messages(
+    connection: apsw.Connection, mailbox: MailboxState, ids: Iterable[str]
+) -> dict[str, Message]:
+    """Return those of a mailbox's messages that have a row."""
     messages: dict[str, Message] = {}
     execute = connection.execute
     for message_id in ids:
-        found = execute(_MESSAGE, (to_bytes(message_id),)).fetchone()
+        found = execute(_MESSAGE, (mailbox.row, to_bytes(message_id))).fetchone()
         if found is None:
             continue
         row, mail_id, visible, thread_id, date, size, flags, since, seq, packed, text = cast(

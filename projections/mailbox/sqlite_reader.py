@@ -140,21 +140,17 @@ class SqliteMailboxReader:
             shower = Shower(connection, mailbox, labels_at(mailbox, None), None)
             for message_id in message_ids:
                 found = connection.execute(
-                    "select row from message where id = ? and mailbox = ? and visible",
-                    (octets(message_id), mailbox.row),
+                    "select row from message where mailbox = ? and id = ? and visible",
+                    (mailbox.row, octets(message_id)),
                 ).fetchone()
                 if found is not None:
                     rows[message_id] = shower.message(cast("int", found[0]))
         return rows, mailbox.head
 
-    def owner(self, message_id: str) -> str | None:
-        """Return the mailbox of a message, visible or expunged; None when unknown or erased."""
+    def known(self, mailbox_id: str, message_id: str) -> bool:
+        """Say whether a message of this mailbox is visible or expunged."""
         with self._snapshot() as connection:
-            found = connection.execute(
-                "select b.id from message m join mailbox b on b.row = m.mailbox where m.id = ?",
-                (octets(message_id),),
-            ).fetchone()
-        return None if found is None else from_bytes(cast("bytes", found[0]))
+            return _row_of(connection, mailbox_id, message_id) is not None
 
     def find_message_id(self, header: str) -> Sequence[tuple[str, str, str]]:
         """Return (mailbox_id, message_id, mail_id) of each message with that Message-ID."""
@@ -201,13 +197,12 @@ class SqliteMailboxReader:
             ).fetchall()
         return [feed_entry(columns) for columns in found], mailbox.head
 
-    def message_history(self, message_id: str) -> Sequence[FeedEntry]:
-        """Return the entries of one message, in order; none when unknown or erased."""
+    def message_history(self, mailbox_id: str, message_id: str) -> Sequence[FeedEntry]:
+        """Return the entries of a message, in order; none when unknown here or erased."""
         with self._snapshot() as connection:
             found = connection.execute(
-                f"select {FEED_COLUMNS} {_JOINED}"
-                " where f.message = (select row from message where id = ?) order by f.seq",
-                (octets(message_id),),
+                f"select {FEED_COLUMNS} {_JOINED} where f.message = ? order by f.seq",
+                (_row_of(connection, mailbox_id, message_id),),
             ).fetchall()
         return [feed_entry(columns) for columns in found]
 
@@ -220,6 +215,14 @@ class SqliteMailboxReader:
                 (mailbox.row, mailbox.numbers.get(label), since),
             ).fetchall()
         return [cast("int", uid) for (uid,) in found], mailbox.head
+
+
+def _row_of(connection: apsw.Connection, mailbox_id: str, message_id: str) -> int | None:
+    found = connection.execute(
+        "select row from message where mailbox = (select row from mailbox where id = ?) and id = ?",
+        (octets(mailbox_id), octets(message_id)),
+    ).fetchone()
+    return None if found is None else cast("int", found[0])
 
 
 def as_of(connection: apsw.Connection, mailbox: MailboxState, at: int) -> Then | None:

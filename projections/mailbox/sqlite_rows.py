@@ -49,7 +49,7 @@ _TABLES: dict[str, tuple[str, str, str]] = {
     "past_state": (
         "m.id, x.since",
         "x.until, x.flags, x.thread_id",
-        "past_state x join message m on m.row = x.message join mailbox b on b.row = m.mailbox",
+        "past_state x join message m on m.row = x.message join mailbox b on b.row = x.mailbox",
     ),
     "gone": ("x.label, x.seq, x.uid", "", "gone x join mailbox b on b.row = x.mailbox"),
     "merge": ("x.thread_id, x.seq", "x.into_id", "merge x join mailbox b on b.row = x.mailbox"),

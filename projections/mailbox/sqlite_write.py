@@ -157,7 +157,7 @@ class Writer:
                     )
                 )
         self._past_states.extend(
-            (p.message.row, p.since, p.until, " ".join(p.flags), to_bytes(p.thread_id))
+            (box, p.message.row, p.since, p.until, " ".join(p.flags), to_bytes(p.thread_id))
             for p in changes.past_states
             if not p.message.erased
         )
@@ -229,8 +229,8 @@ class Writer:
             self._new.append(
                 (
                     message.row,
-                    identifier,
                     box,
+                    identifier,
                     to_bytes(message.mail_id),
                     message.visible,
                     _id(message.thread_id),
@@ -303,7 +303,7 @@ class Writer:
         many(_UNPLACE, self._unplaced)
         many(_PLACE, self._placed)
         many("insert into past_placed values (?,?,?,?,?,?,?,?)", self._past_placed)
-        many("insert into past_state values (?,?,?,?,?)", self._past_states)
+        many("insert into past_state values (?,?,?,?,?,?)", self._past_states)
         many("insert into gone values (?,?,?,?)", self._gone)
         many("insert or replace into merge values (?,?,?,?)", self._merges)
         many("insert into feed values (?,?,?,?,?,?,?,?)", self._feed)

@@ -11,7 +11,7 @@ import apsw
 Value = bytes | str | int | float | None
 """What a column holds."""
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever tables or fold change: a version of another format is rebuilt, never read."""
 
 NOW = (1 << 63) - 1
@@ -72,8 +72,8 @@ create table filter(
 -- placements: msgpack [[label number, uid, since], ...], so that a page needs no other table.
 create table message(
   row integer primary key,
-  id blob not null unique,
   mailbox integer not null,
+  id blob not null,
   mail_id blob not null,
   visible integer not null,
   thread_id blob,
@@ -92,6 +92,9 @@ create table message(
   text integer,
   header_hash integer
 );
+
+-- Within the mailbox: looking for what is another's is the same work as for what nobody has.
+create unique index message_by_id on message(mailbox, id);
 
 create index message_of_header on message(header_hash) where header_hash is not null;
 
@@ -121,6 +124,7 @@ create table past_placed(
 ) without rowid;
 
 create table past_state(
+  mailbox integer not null,
   message integer not null,
   since integer not null,
   until integer not null,
@@ -159,7 +163,7 @@ create table feed(
 
 -- For conversations: their messages, now and once, and what was merged into them.
 create index message_of_thread on message(mailbox, thread_id);
-create index past_state_of_thread on past_state(thread_id);
+create index past_state_of_thread on past_state(mailbox, thread_id);
 create index merge_into on merge(mailbox, into_id);
 
 create index feed_of_message on feed(message, seq) where message is not null;

@@ -19,7 +19,7 @@ _NOW = (
 _THEN = (
     "select m.row, m.id, m.internal_date, p.flags, p.thread_id, m.placements, m.attachment_count,"
     " p.since, m.seq, m.visible from past_state p join message m on m.row = p.message"
-    " where m.mailbox = ? and p.thread_id = ? and p.since <= ? and p.until > ?"
+    " where p.mailbox = ? and p.thread_id = ? and p.since <= ? and p.until > ?"
 )
 _PAST_PLACED = (
     "select label from past_placed where mailbox = ?1 and internal_date = ?2 and id = ?3"

@@ -209,12 +209,8 @@ class FakeMailboxes:
         rows = self.visible.get(mailbox_id, {})
         return {i: rows[i] for i in message_ids if i in rows}, self.head(mailbox_id)
 
-    def owner(self, message_id: str) -> str | None:
-        for boxes in (self.visible, self.expunged):
-            for mailbox_id, rows in boxes.items():
-                if message_id in rows:
-                    return mailbox_id
-        return None
+    def known(self, mailbox_id: str, message_id: str) -> bool:
+        return any(message_id in x.get(mailbox_id, {}) for x in (self.visible, self.expunged))
 
     def filters(self, mailbox_id: str) -> tuple[Sequence[FilterRow], int]:
         return list(self.filters_of.get(mailbox_id, {}).values()), self.head(mailbox_id)
@@ -243,8 +239,8 @@ class FakeMailboxes:
         feed = self.feed.get(mailbox_id, [])
         return [e for e in feed if e.seq > since][:limit], self.head(mailbox_id)
 
-    def message_history(self, message_id: str) -> Sequence[FeedEntry]:
-        return [e for feed in self.feed.values() for e in feed if e.message_id == message_id]
+    def message_history(self, mailbox_id: str, message_id: str) -> Sequence[FeedEntry]:
+        return [e for e in self.feed.get(mailbox_id, []) if e.message_id == message_id]
 
     def vanished(self, mailbox_id: str, label: str, since: int) -> tuple[Sequence[int], int]:
         return [], self.head(mailbox_id)

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.bench.authentication import rows as authentication
 from tests.bench.contacts import contacts
+from tests.bench.isolation import isolation
 from tests.bench.large import large_mailbox
 from tests.bench.million import million
 from tests.bench.throughput import import_mbox, latency, smtp_to_searchable
@@ -45,6 +46,7 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "large": lambda: large_mailbox(100_000),
     "time travel": lambda: time_travel(100_000),
     "contacts": lambda: contacts(50_000),
+    "isolation": lambda: iter([isolation()]),
     "authentication": authentication,
     "runner": _runners,
     **({"million": lambda: million(MILLION)} if MILLION else {}),

@@ -138,7 +138,7 @@ class ProjectionContract:
             for row in rows:
                 assert_shown(row, naive, view)
                 assert reader.get(mailbox_id, row.message_id) == (row, head)
-                assert reader.owner(row.message_id) == mailbox_id
+                assert reader.known(mailbox_id, row.message_id)
             asked = [*(r.message_id for r in rows), mailbox_id]
             assert reader.get_many(mailbox_id, asked) == ({r.message_id: r for r in rows}, head)
         spam_too = everything(reader, mailbox_id, include_spam=True)
@@ -249,12 +249,12 @@ class ProjectionContract:
         feed(made, as_records([*events, erased]))
         reader = made.reader
         assert reader.get(box.mailbox_id, shown.message_id) == (None, erased.seq)
-        assert reader.owner(shown.message_id) is None
+        assert not reader.known(box.mailbox_id, shown.message_id)
         assert everything(reader, box.mailbox_id, include_spam=True) == []
         assert (
             everything(reader, box.mailbox_id, include_spam=True, at=events[-1].recorded_at) == []
         )
-        assert reader.message_history(shown.message_id) == []
+        assert reader.message_history(box.mailbox_id, shown.message_id) == []
         entries, _ = reader.history(box.mailbox_id, 0)
         assert [x.type for x in entries][1:] == ["Threaded", "Labelled", "Delivered", "Erased"]
         assert all(x.event_id is None and not x.detail for x in entries[1:-1])
@@ -365,10 +365,10 @@ class ProjectionContract:
             assert (page.messages, page.next_token, page.estimate, head) == ((), None, 0, 0)
             assert reader.list(name, labels=["nope"], at=5)[0].messages == ()
             assert reader.get(name, name) == (None, 0)
-            assert reader.owner(name) is None
+            assert not reader.known(name, name)
             assert list(reader.labels(name)[0]) == []
             assert list(reader.history(name, 0)[0]) == []
-            assert list(reader.message_history(name)) == []
+            assert list(reader.message_history(name, name)) == []
             assert list(reader.vanished(name, SPAM, 0)[0]) == []
 
     def test_another_mailbox_does_not_get_the_message(self, store: MakeStore) -> None:
@@ -378,6 +378,8 @@ class ProjectionContract:
         here, there = (box.mailbox_id for box in history.boxes)
         (row, *_) = everything(made.reader, here, include_spam=True)
         assert made.reader.get(there, row.message_id)[0] is None
+        assert not made.reader.known(there, row.message_id)
+        assert list(made.reader.message_history(there, row.message_id)) == []
 
     def test_the_feed_pages_by_seq_without_a_gap(self, store: MakeStore) -> None:
         history = Histories(38, mailboxes=1)
@@ -402,7 +404,7 @@ class ProjectionContract:
             own = [x for x in events if getattr(x, "message_id", None) == m.message_id]
             if m.state == "erased" or any(isinstance(x, e.Erased) for x in own):
                 continue
-            entries = made.reader.message_history(m.message_id)
+            entries = made.reader.message_history(history.boxes[0].mailbox_id, m.message_id)
             assert [(x.seq, x.type) for x in entries] == [(x.seq, type(x).__name__) for x in own]
             assert [x.event_id for x in entries] == [x.event_id for x in own]
 

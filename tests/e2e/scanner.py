@@ -1,4 +1,9 @@
-"""A scanner that opens seals, unpacks zstd and base64 and reads every file, after one word."""
+"""A scanner that opens seals, unpacks zstd and base64 and reads every file, after one word.
+
+A canary is a word that no other word shares seven letters in a row with: FTS5 keeps of a word only
+what differs from the word before it, so a word is found by its pieces. In the text of a letter it
+stands backwards, with an accent on each letter, and is looked for as the index folds it too.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,12 @@ from tests.system import mail
 _MAGIC = b"\x28\xb5\x2f\xfd"
 
 
+GONE, KEPT = "Vrjklqzdwmbtx", "Hgwfpxcnkzrbq"
+
+_PIECE = 7
+"""Letters in a row that are found by chance in no file."""
+
+
 @dataclass
 class Scan:
     """Where canaries were found."""
@@ -28,7 +39,9 @@ class Scan:
     sealed: set[str] = field(default_factory=set)
     """Fields of records that a key opened."""
     files: set[str] = field(default_factory=set)
-    """Folders and kinds of files that hold one openly."""
+    """Files of the views and other folders that hold one openly."""
+    words: set[tuple[str, str]] = field(default_factory=set)
+    """Files of the views, and words of their vocabulary."""
 
 
 class Scanner:
@@ -36,14 +49,20 @@ class Scanner:
 
     def __init__(self, data: Path, canary: str) -> None:
         self.data = data
-        self.canary = canary.encode()
         self.keys = keys_of(data)
+        words = [w.lower() for w in (canary, backwards(canary))]
+        self._pieces = [w[n : n + _PIECE] for w in words for n in range(len(w) - _PIECE + 1)]
+        self._octets = [x.encode() for x in (*self._pieces, accented(words[1]))]
 
     def scan(self) -> Scan:
         found = Scan()
         for path in files_of(self.data):
-            if self._in(path.read_bytes()):
-                found.files.add(path.relative_to(self.data).parts[0])
+            folder = path.relative_to(self.data).parts[0]
+            if self._in(octets_of(path)):
+                found.files.add(_base(path) if folder == "views" else folder)
+            if folder == "views" and path.suffix == ".db":
+                words = (w for w in vocabulary(path) if any(x in w for x in self._pieces))
+                found.words.update((path.name, w) for w in words)
         connection = apsw.Connection(str(self.data / "log.db"))
         for (table,) in connection.execute("select name from log_topic").fetchall():
             name = f"log_{table.replace('.', '_')}"
@@ -86,9 +105,32 @@ class Scanner:
             found.sealed.add(name)
 
     def _in(self, octets: bytes) -> bool:
-        if self.canary.lower() in octets.lower():
-            return True
-        return any(self.canary.lower() in x.lower() for x in unpacked(octets))
+        return any(x in o.lower() for o in (octets, *unpacked(octets)) for x in self._octets)
+
+
+def backwards(canary: str) -> str:
+    return canary[::-1]
+
+
+def accented(word: str) -> str:
+    """The word with an accent on each letter; folding takes them off again."""
+    return "".join(letter + "\u0301" for letter in word)
+
+
+def _base(path: Path) -> str:
+    """The file itself for its write-ahead log."""
+    return path.name.partition(".db")[0] + ".db"
+
+
+def vocabulary(path: Path) -> Iterator[str]:
+    """Yield the words in the full-text tables of a file."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    tables = connection.execute("select name from sqlite_schema where sql like '%using fts5%'")
+    for n, (table,) in enumerate(tables.fetchall()):
+        connection.execute(f"create virtual table temp.v{n} using fts5vocab(main, {table}, row)")
+        for (word,) in connection.execute(f"select term from temp.v{n}"):
+            yield word
+    connection.close()
 
 
 def unpacked(octets: bytes) -> Iterator[bytes]:
@@ -106,6 +148,14 @@ def files_of(data: Path) -> list[Path]:
     return sorted(p for p in data.rglob("*") if p.is_file())
 
 
+def octets_of(path: Path) -> bytes:
+    """What a file holds: nothing, when what serves the installation has just deleted it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def keys_of(data: Path) -> dict[str, bytes]:
     connection = apsw.Connection(str(data / "keys.db"))
     found = {
@@ -118,15 +168,15 @@ def keys_of(data: Path) -> dict[str, bytes]:
 
 
 def holding(data: Path, octets: bytes) -> set[str]:
-    return {p.name for p in files_of(data) if octets in p.read_bytes()}
+    return {p.name for p in files_of(data) if octets in octets_of(p)}
 
 
 def letter(canary: str, to: list[str]) -> bytes:
-    """A letter with the canary in every slot, and in a large attachment."""
+    """A letter with the canary in every slot, backwards in its text, and in a large attachment."""
     attachment = base64.encodebytes((f"{canary} in a file. " * 6000).encode())
     body = (
-        b"--b\r\nContent-Type: text/plain\r\n\r\n"
-        + f"{canary} in the text.\r\n".encode()
+        b"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        + f"{canary} in the text, {accented(backwards(canary))}.\r\n".encode()
         + b"--b\r\nContent-Type: application/octet-stream\r\n"
         + f'Content-Disposition: attachment; filename="{canary}.bin"\r\n'.encode()
         + b"Content-Transfer-Encoding: base64\r\n\r\n"

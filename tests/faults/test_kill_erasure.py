@@ -23,14 +23,13 @@ from typing import Any
 import pytest
 
 from streams.topology import PROJECTIONS
-from tests.e2e.scanner import Scan, Scanner, files_of, holding, keys_of, letter
+from tests.e2e.scanner import GONE, KEPT, Scan, Scanner, files_of, holding, keys_of, letter
 from tests.faults import audit
 from tests.faults.commands import Commander
 from tests.faults.installations import STAGE_POINTS, VIEW_POINTS, Installations, barrier_of
 from tests.system import DOMAIN, System, mail, wait_until
 
 ANN, BOB = f"ann@{DOMAIN}", f"bob@{DOMAIN}"
-GONE, KEPT = "Kanarievogelgone", "Kanarievogelkept"
 DAY = 86_400
 
 Points = Sequence[str]

@@ -65,7 +65,7 @@ def _agree(reader: MailboxReader, mailbox_id: str, view: BoxView) -> None:
     entries, _ = reader.history(mailbox_id, 0, 10_000)
     assert [(x.seq, x.type) for x in entries] == [(seq, kind) for seq, kind, _ in view.history]
     for message_id in view.expunged:
-        assert reader.owner(message_id) == mailbox_id
+        assert reader.known(mailbox_id, message_id)
         assert reader.get(mailbox_id, message_id)[0] is None
     for message_id in view.erased:
-        assert reader.owner(message_id) is None
+        assert not reader.known(mailbox_id, message_id)

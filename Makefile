@@ -47,7 +47,7 @@ fuzz: install
 
 lock: install
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
-	  --extra dev --extra training pyproject.toml -o requirements.lock --quiet
+	  --extra dev pyproject.toml -o requirements.lock --quiet
 
 docs: install
 	$(BIN)/python -m schemas.dictionary docs

@@ -127,6 +127,14 @@ class System:
             used[role] = (int(fields[11]) + int(fields[12])) / ticks
         return used
 
+    def processor_time(self, role: str) -> float:
+        """Return the seconds of CPU of a child so far, to the microsecond; 0 when it has ended."""
+        try:
+            tasks = list(Path(f"/proc/{self.children()[role]}/task").iterdir())
+            return sum(int((t / "schedstat").read_text().split()[0]) for t in tasks) / 1e9
+        except (FileNotFoundError, ProcessLookupError, KeyError):
+            return 0.0
+
     def peak_memory(self) -> dict[str, int]:
         """Return the most memory (MB) that each role's process has had resident."""
         found: dict[str, int] = {}

@@ -27,10 +27,12 @@ from mail.query.tree import (
     Or,
     Size,
     Text,
+    all_of,
     leaves,
     moment,
 )
 from projections.mailbox.tables import Value
+from projections.search.neighbours import Has, may_match
 from projections.search.state import (
     ALL_BIT,
     ATTACHMENT,
@@ -50,7 +52,6 @@ from projections.search.tables import (
     first_row,
     mailbox_token,
     message_id_token,
-    words_of,
 )
 from schemas.labels import ALL, SPAM, TRASH
 
@@ -60,16 +61,16 @@ NEVER, ALWAYS = "0", "1"
 _MATCHED = re.compile(r"\{(:\w+)\}")
 
 
-def within(condition: str, shards: Sequence[int]) -> str:
+def within(condition: str, tables: Sequence[str]) -> str:
     """Return a condition with the tables put in that its words are looked for in."""
 
     def matched(m: re.Match[str]) -> str:
         parts = [
             " union all ".join(
-                f"select rowid from {words_of(n)} where {words_of(n)} match {m[1]}"
-                for n in shards[start : start + _MOST_PARTS]
+                f"select rowid from {words} where {words} match {m[1]}"
+                for words in tables[start : start + _MOST_PARTS]
             )
-            for start in range(0, len(shards), _MOST_PARTS)
+            for start in range(0, len(tables), _MOST_PARTS)
         ]
         return " or ".join(f"d.row in ({part})" for part in parts) or NEVER
 
@@ -92,6 +93,8 @@ class Plan:
     high: int = LAST_ROW
     sets: list[int] = field(default_factory=list[int])
     """Sets that every match is in: each may be walked in place of the documents."""
+    may_match: Callable[[Has], bool] = lambda _: True
+    """Says of a shard whether `match` may find anything in it."""
     conditions: list[str] = field(default_factory=list[str])
     """SQL over `d`; {:name} stands for being among what an FTS5 expression matches."""
     values: dict[str, Value] = field(default_factory=dict[str, Value])
@@ -134,6 +137,7 @@ class Planner:
         if words:
             plan.match = self._expression(words)
             plan.alone = self._all(words)
+            plan.may_match = may_match(all_of(words))
         for number in labels:
             plan.conditions.append(NEVER if number is None else self._in([number]))
             if number is not None and number not in _BITS:

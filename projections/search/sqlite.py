@@ -15,8 +15,8 @@ from projections.ports import Row, RowSum, Unreadable
 from projections.search.fold import Fold
 from projections.search.letters import Letters
 from projections.search.sqlite_rows import plain_rows, rows_of
-from projections.search.sqlite_write import Writer, load_docs, load_mailbox
-from projections.search.tables import SHARD, connect, words_of
+from projections.search.sqlite_write import Writer, load_docs, load_mailbox, write_filter
+from projections.search.tables import SHARD, connect, words_in, words_of
 from projections.sums import sums_of
 from schemas.codec import CodecError
 from schemas.mailbox_events import (
@@ -55,6 +55,10 @@ class SqliteSearchProjection:
         self._checkpoint = checkpoint
         self._path = path
         self._shard = shard
+        # Not above: it takes numpy, 16 MB, and this is the one door to it.
+        from projections.search.gathering import Gathering
+
+        self._gathering = Gathering()
         with engine_errors(path):
             self._connection = connect(path)
 
@@ -84,7 +88,8 @@ class SqliteSearchProjection:
         digests = self._letters.digests([x for x in ahead if isinstance(x, Delivered | Restored)])
         named = [x for x in ahead if isinstance(x, LabelDefined | LabelRenamed)]
         names = {i: x for i, x in open_seals(named, self._keys).items() if isinstance(x, str)}
-        with engine_errors(self._path), transaction(self._connection):
+        kept = self._gathering.unless_undone()
+        with engine_errors(self._path), kept, transaction(self._connection):
             if not still():
                 return False
             if ahead:
@@ -106,7 +111,7 @@ class SqliteSearchProjection:
         names: Mapping[str, str],
     ) -> None:
         connection = self._connection
-        writer = Writer(connection, self._shard)
+        writer = Writer(connection, self._shard, self._gathering)
         for mailbox_id, events in by_mailbox.items():
             mailbox = load_mailbox(connection, mailbox_id)
             if events[-1].seq <= mailbox.head:
@@ -144,17 +149,24 @@ class SqliteSearchProjection:
         """Leave nothing that was deleted in index, file or write-ahead log.
 
         FTS5 marks a document deleted and keeps its tokens until it merges: `optimize` merges the
-        shard. `vacuum` leaves no free page and no gap in one, and the checkpoint brings that to
-        the file. Takes time in proportion to the file. Raises EngineDown when a reader is in the
-        way all the time.
+        shard, and its filter is made anew. `vacuum` leaves no free page and no gap in one, and the
+        checkpoint brings that to the file. Takes time in proportion to the file. Raises EngineDown
+        when a reader is in the way all the time.
         """
         with engine_errors(self._path):
             execute = self._connection.execute
-            for (number,) in execute("select number from shard where unclean").fetchall():
-                words = words_of(cast("int", number))
+            found = execute("select number, docs from shard where unclean").fetchall()
+            for number, docs in cast("list[tuple[int, int]]", found):
+                words = words_of(number)
                 with transaction(self._connection):
                     execute(f"insert into {words}({words}) values ('optimize')")
-                    execute("update shard set unclean = 0 where number = ?", (number,))
+                    if docs >= self._shard:
+                        left = self._gathering.of(words_in(self._connection, number))
+                        write_filter(self._connection, number, left)
+                    execute(
+                        "update shard set unclean = 0, cleaned = cleaned + 1 where number = ?",
+                        (number,),
+                    )
             execute("vacuum")
             found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
         if found is None or found[0]:

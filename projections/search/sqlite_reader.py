@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import cast
 
 import apsw
@@ -21,6 +21,7 @@ from projections.faults import engine_errors
 from projections.mailbox.tables import Value, transaction
 from projections.search.excerpt import excerpt, matcher, wanted
 from projections.search.letters import Letters
+from projections.search.neighbours import holds, row_of
 from projections.search.paging import Asked, Place, from_token, to_token
 from projections.search.plan import Plan, Planner, within
 from projections.search.ports import Found, Hit
@@ -32,12 +33,21 @@ from schemas.identity import from_bytes
 _COUNTED = 500
 """Matches that are counted; what is beyond is estimated."""
 _PATIENCE = 0.01
-"""Seconds that counting may take beyond what the page needs."""
+"""Seconds of CPU from the beginning of a search after which nothing is counted any more."""
 _FEW = 300
 """A set of so few messages is walked, and each looked up in the index of words."""
 
 _Row = tuple[int, int, bytes, bytes, int]
 """row, internal date, message_id, mail_id, shard."""
+
+_Walk = Iterator[_Row | None]
+"""Rows that match, newest first; None where there was work and no row yet."""
+
+_Ask = tuple[int, Callable[[], Iterator[_Row]]]
+"""No row of a shard is above; asks it for its rows, newest first."""
+
+_WORDS = "?words"
+"""Stands in a statement for the table of words of a shard."""
 
 
 class SqliteSearchReader:
@@ -140,24 +150,22 @@ def _answer(
     connection: apsw.Connection, mailbox: Mailbox, plan: Plan, behind: Place | None, limit: int
 ) -> tuple[Sequence[_Row], bool, int]:
     """Return the rows of a page, whether there are more, and the estimate."""
+    deadline = thread_time() + _PATIENCE
     rows = _walk(connection, mailbox, plan, behind)
     page, more = _page(rows, behind, limit)
     if behind is not None:
         return page, bool(more), behind.estimate
     if not more:
         return page, False, len(page)
-    return page, True, _estimate(connection, mailbox, rows, page, more)
+    return page, True, _estimate(connection, mailbox, rows, page, more, deadline)
 
 
-def _walk(
-    connection: apsw.Connection, mailbox: Mailbox, plan: Plan, behind: Place | None
-) -> Iterator[_Row]:
+def _walk(connection: apsw.Connection, mailbox: Mailbox, plan: Plan, behind: Place | None) -> _Walk:
     """Return the rows that match, newest first, from the millisecond of `behind` on."""
     high = plan.high
     if behind is not None:
         high = min(high, next_first_row(first_row(behind.internal_date)) - 1)
     values = {**plan.values, "box": mailbox.row, "low": plan.low, "high": high}
-    run = partial(_run, connection, plan, values)
     shards: list[tuple[int, int, int | None]] = []
     if plan.of_words:
         found = connection.execute(
@@ -166,71 +174,83 @@ def _walk(
             values,
         )
         shards = [cast("tuple[int, int, int | None]", row) for row in found]
-    every = [number for number, _, _ in shards]
     sets = [(mailbox.labels[n].total if n in mailbox.labels else 0, n) for n in plan.sets]
     total, number = min(sets, default=(0, 0))
     if plan.match is not None and (not sets or total > _FEW):
-        return _merged(
-            [
-                (top, partial(_in_shard, run, n, plan.match if box is None else plan.alone))
-                for n, top, box in shards
-            ]
-        )
+        return _merged(_in_shards(connection, plan, values, shards))
+    tables = [words_of(n) for n, _, _ in shards]
     if not sets:
-        return run("doc d", "d", every, [])
-    rows = run(
+        statement = _statement(plan, "doc d", "d.row", tables, ["d.mailbox = :box"])
+        return _rows(connection, statement, values)
+    statement = _statement(
+        plan,
         "placed p cross join doc d on d.mailbox = p.mailbox and d.row = p.row",
-        "p",
-        every,
-        [f"p.label = {number}"],
+        "p.row",
+        tables,
+        ["p.mailbox = :box", f"p.label = {number}"],
     )
+    rows = _rows(connection, statement, values)
     return rows if plan.match is None else _matching(connection, plan.match, rows)
 
 
-def _run(
+def _statement(
+    plan: Plan, source: str, row: str, tables: Sequence[str], more: Sequence[str]
+) -> str:
+    """Return a walk over `source` by the column `row`, newest first."""
+    conditions = [
+        f"{row} <= :high",
+        f"{row} >= :low",
+        *more,
+        *(f"({within(c, tables)})" for c in plan.conditions),
+    ]
+    return (
+        f"select d.row, d.internal_date, d.id, d.mail_id, d.shard from {source}"
+        f" where {' and '.join(conditions)} order by {row} desc"
+    )
+
+
+def _rows(
+    connection: apsw.Connection, statement: str, values: Mapping[str, Value]
+) -> Iterator[_Row]:
+    return cast("Iterator[_Row]", iter(connection.execute(statement, values)))
+
+
+def _in_shards(
     connection: apsw.Connection,
     plan: Plan,
     values: Mapping[str, Value],
-    source: str,
-    walked: str,
-    shards: Sequence[int],
-    more: Sequence[str],
-    row: str = "row",
-    match: str | None = None,
-) -> Iterator[_Row]:
-    """Walk over `source` by the rows of its table `walked`, newest first."""
-    conditions = [
-        f"{walked}.{row} <= :high",
-        f"{walked}.{row} >= :low",
-        *more,
-        *(f"({within(c, shards)})" for c in plan.conditions),
-    ]
-    if row == "row":
-        conditions.append(f"{walked}.mailbox = :box")
-    statement = (
-        f"select d.row, d.internal_date, d.id, d.mail_id, d.shard from {source}"
-        f" where {' and '.join(conditions)} order by {walked}.{row} desc"
+    shards: Sequence[tuple[int, int, int | None]],
+) -> list[_Ask]:
+    """Return for each of (number, no row is above, mailbox) how it is asked for its matches."""
+    statement = _statement(
+        plan,
+        f"{_WORDS} w cross join doc d on d.mailbox = :box and d.row = w.rowid",
+        "w.rowid",
+        [_WORDS],
+        [f"{_WORDS} match :match"],
     )
-    bindings = {**values, "match": match}
-    return cast("Iterator[_Row]", iter(connection.execute(statement, bindings)))
+    mixed, alone = {**values, "match": plan.match}, {**values, "match": plan.alone}
+
+    def rows(shard: int, box: int | None) -> Iterator[_Row]:
+        if not plan.may_match(partial(_may_have, connection, shard)):
+            return iter(())
+        asked = statement.replace(_WORDS, words_of(shard))
+        return _rows(connection, asked, mixed if box is None else alone)
+
+    return [(top, partial(rows, n, box)) for n, top, box in shards]
 
 
-def _in_shard(run: Callable[..., Iterator[_Row]], shard: int, match: str | None) -> Iterator[_Row]:
-    words = words_of(shard)
-    return run(
-        f"{words} w cross join doc d on d.mailbox = :box and d.row = w.rowid",
-        "w",
-        [shard],
-        [f"{words} match :match"],
-        "rowid",
-        match,
-    )
+def _may_have(connection: apsw.Connection, shard: int, run: int) -> bool:
+    found = connection.execute(
+        "select bits from neighbours where id = ?", (row_of(shard, run),)
+    ).fetchone()
+    return found is None or holds(cast("bytes", found[0]), run)
 
 
-def _merged(shards: Sequence[tuple[int, Callable[[], Iterator[_Row]]]]) -> Iterator[_Row]:
+def _merged(shards: Sequence[_Ask]) -> _Walk:
     """Merge what shards give, newest first; each is asked when its newest row may be next.
 
-    `shards` are (no row is above, ask), by the first descending.
+    `shards` are by their first descending.
     """
     heap: list[tuple[int, _Row, Iterator[_Row]]] = []
     waiting = deque(shards)
@@ -240,6 +260,7 @@ def _merged(shards: Sequence[tuple[int, Callable[[], Iterator[_Row]]]]) -> Itera
             for row in rows:
                 heappush(heap, (-row[0], row, rows))
                 break
+            yield None
         if not heap:
             continue
         _, row, rows = heap[0]
@@ -267,13 +288,13 @@ def _order(row: _Row) -> tuple[int, bytes]:
     return -row[1], row[2]
 
 
-def _page(rows: Iterator[_Row], behind: Place | None, limit: int) -> tuple[list[_Row], list[_Row]]:
+def _page(rows: _Walk, behind: Place | None, limit: int) -> tuple[list[_Row], list[_Row]]:
     """Return the rows of the page, and what was read behind it; none at the end.
 
     Rows are in the order of milliseconds: those of one are read whole, then put in order.
     """
     found: list[_Row] = []
-    for row in rows:
+    for row in filter(None, rows):
         if len(found) > limit and row[0] >> 20 != found[-1][0] >> 20:
             found.append(row)
             break
@@ -286,18 +307,19 @@ def _page(rows: Iterator[_Row], behind: Place | None, limit: int) -> tuple[list[
 def _estimate(
     connection: apsw.Connection,
     mailbox: Mailbox,
-    rows: Iterator[_Row],
+    rows: _Walk,
     page: Sequence[_Row],
     more: Sequence[_Row],
+    deadline: float,
 ) -> int:
     """Return how many match: counted as far as that is cheap, then as dense as so far."""
     count = len(page) + len(more)
-    deadline = perf_counter() + _PATIENCE
     last = min(row[0] for row in more)
     for row in rows:
-        count += 1
-        last = row[0]
-        if count >= _COUNTED or perf_counter() > deadline:
+        if row is not None:
+            count += 1
+            last = row[0]
+        if count >= _COUNTED or thread_time() > deadline:
             break
     else:
         return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import apsw
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from mail.query.document import COLUMNS, Document
 from projections.mailbox.tables import Value
 from projections.search.fold import Fold
+from projections.search.neighbours import rows_of
 from projections.search.state import Doc, Facts, Label, Mailbox
 from projections.search.tables import (
     FTS_COLUMNS,
@@ -20,10 +21,14 @@ from projections.search.tables import (
     make_words,
     message_id_token,
     next_first_row,
+    words_in,
     words_of,
 )
 from schemas.identity import from_bytes, to_bytes
 from schemas.parts import Digest
+
+if TYPE_CHECKING:
+    from projections.search.gathering import Gathering
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[int, ...]).decode
@@ -43,7 +48,7 @@ _WORDS = (
     f" values ({', '.join('?' * (len(COLUMNS) + 2))})"
 )
 _SHARD = (
-    "insert into shard values (?1,?2,?3,?4,?5,0,0)"
+    "insert into shard values (?1,?2,?3,?4,?5,0,0,0)"
     " on conflict(number) do update set docs = docs + ?2,"
     " low = min(low, ?3), high = max(high, ?4), mailbox = iif(mailbox = ?5, ?5, null)"
 )
@@ -96,13 +101,21 @@ def load_docs(connection: apsw.Connection, message_ids: Iterable[str]) -> dict[s
     return docs
 
 
+def write_filter(connection: apsw.Connection, shard: int, gathering: Gathering) -> None:
+    """Write the filter of a full shard in place of any that it has."""
+    many = connection.executemany
+    rows = zip(rows_of(shard), gathering.parts(), strict=True)
+    many("insert or replace into neighbours values (?,?)", rows)
+
+
 class Writer:
     """Gathers what a batch changed over all its mailboxes, then writes it."""
 
-    def __init__(self, connection: apsw.Connection, shard: int) -> None:
+    def __init__(self, connection: apsw.Connection, shard: int, gathering: Gathering) -> None:
         """`shard` is how many documents a table of words takes."""
         self._connection = connection
         self._most = shard
+        self._gathering = gathering
         self._folds: list[tuple[int, Fold]] = []
         self._free: dict[int, int] = {}
         self._current = self._room = 0
@@ -206,6 +219,7 @@ class Writer:
     ) -> None:
         """Insert documents, ascending by row, into the shard that has room for them."""
         shard = self._current
+        texts: list[str] = []
         words: list[tuple[Value, ...]] = []
         docs: list[tuple[Value, ...]] = []
         for (box, doc), (_, document) in some:
@@ -213,7 +227,9 @@ class Writer:
             if document is not None and document.message_id:
                 meta += f" {message_id_token(document.message_id)}"
             doc.shard = shard
-            words.append((doc.row, *(_NOTHING if document is None else document.columns), meta))
+            columns = _NOTHING if document is None else document.columns
+            texts += columns
+            words.append((doc.row, *columns, meta))
             docs.append(
                 (
                     box,
@@ -234,18 +250,25 @@ class Writer:
         boxes = {box for (box, _), _ in some}
         (box,) = boxes if len(boxes) == 1 else (None,)
         self._connection.execute(_SHARD, (shard, len(some), docs[0][1], docs[-1][1], box))
+        self._gathering.add(texts, len(some))
         self._room -= len(some)
+        if self._room == 0:
+            write_filter(self._connection, shard, self._gathering)
 
     def _space(self) -> int:
         """Return how many documents go in at once, and see to it that a shard has room."""
         if self._room == 0:
             found = self._connection.execute(
-                "select number, docs from shard order by number desc limit 1"
+                "select number, docs, cleaned from shard order by number desc limit 1"
             ).fetchone()
-            number, docs = cast("tuple[int, int]", found or (-1, self._most))
+            number, docs, cleaned = cast("tuple[int, int, int]", found or (-1, self._most, 0))
             if docs >= self._most:
-                number, docs = number + 1, 0
+                number, docs, cleaned = number + 1, 0, 0
                 make_words(self._connection, number)
+            if not self._gathering.knows(number, docs, cleaned):
+                # Another process, or this one before it was started again, has begun the shard.
+                words = words_in(self._connection, number) if docs else ()
+                self._gathering.begin(number, docs, cleaned, words)
             self._current, self._room = number, self._most - docs
         return min(self._room, _TOGETHER)
 

@@ -11,14 +11,17 @@ common words), and what an erasure rewrites, is thus bounded however large the m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import apsw
 
 from projections.mailbox.tables import transaction
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever tables, fold or tokens change: a version of another format is rebuilt."""
 
 FTS_COLUMNS = ("author", "recipient", "cc", "subject", "body", "filename", "list")
@@ -52,7 +55,8 @@ create table label(
 ) without rowid;
 
 -- low, high: rows between which all of its documents are; mailbox: null when they are of several;
--- merged: it is full, and all of it is one segment; unclean: some of its documents were deleted.
+-- merged: it is full, and all of it is one segment; unclean: some of its documents were deleted;
+-- cleaned: how often the words of such were cleared away.
 create table shard(
   number integer primary key,
   docs integer not null,
@@ -60,7 +64,14 @@ create table shard(
   high integer not null,
   mailbox integer,
   merged integer not null,
-  unclean integer not null
+  unclean integer not null,
+  cleaned integer not null
+);
+
+-- The filters of full shards, a row for each part.
+create table neighbours(
+  id integer primary key,
+  bits blob not null
 );
 
 -- labels: msgpack [number, ...]; hash: of what is indexed, null when the message has no text.
@@ -101,6 +112,9 @@ create virtual table {{words}} using fts5(
 # full is merged as a whole anyway and each merge before that is work done again.
 _FTS_OPTIONS = {"hashsize": 32 << 20, "automerge": 12}
 
+_TOGETHER = 100_000
+"""Words that are read from a shard at once."""
+
 _MS_BITS = 42
 _COUNTER_BITS = 20
 LAST_ROW = (1 << _MS_BITS + _COUNTER_BITS) - 1
@@ -129,6 +143,22 @@ def make_words(connection: apsw.Connection, shard: int) -> None:
     connection.execute(_WORDS.format(words=words))
     for name, value in _FTS_OPTIONS.items():
         connection.execute(f"insert into {words}({words}, rank) values (?,?)", (name, value))
+
+
+def words_in(connection: apsw.Connection, shard: int) -> Iterator[str]:
+    """Yield the words of a shard's documents in their order, from what its table keeps of them.
+
+    Each text begins with the last word of the one before. Takes a second or two for a full shard.
+    """
+    execute = connection.execute
+    execute("drop table if exists temp.places")
+    execute(f"create virtual table temp.places using fts5vocab(main, {words_of(shard)}, instance)")
+    found = execute("select term from places where col <> 'meta' order by doc, col, offset")
+    words = (cast("str", term) for (term,) in found)
+    last = ""
+    while some := list(islice(words, _TOGETHER)):
+        yield " ".join((last, *some))
+        last = some[-1]
 
 
 def mailbox_token(row: int) -> str:

@@ -15,6 +15,7 @@ from projections.mailbox.opening import open_seals, unpack
 from projections.mailbox.tables import transaction
 from projections.ports import BUCKETS, OutOfOrder, Row, RowSum, Unreadable
 from projections.sums import sums_of
+from projections.vacuum import vacuum
 from schemas import mailbox_events as e
 from schemas.codec import CodecError
 from schemas.identity import from_bytes, to_bytes
@@ -259,7 +260,7 @@ class SqliteContacts:
         small, for it holds people and no mail.
         """
         with engine_errors(self._path):
-            self._execute("vacuum")
+            vacuum(self._connection, self._path)
             found = self._execute("pragma wal_checkpoint(truncate)").fetchone()
         if found is None or found[0]:
             raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")

@@ -18,6 +18,7 @@ from projections.search.sqlite_rows import plain_rows, rows_of
 from projections.search.sqlite_write import Writer, load_docs, load_mailbox, write_filter
 from projections.search.tables import SHARD, connect, words_in, words_of
 from projections.sums import sums_of
+from projections.vacuum import vacuum
 from schemas.codec import CodecError
 from schemas.mailbox_events import (
     Delivered,
@@ -150,13 +151,14 @@ class SqliteSearchProjection:
 
         FTS5 marks a document deleted and keeps its tokens until it merges: `optimize` merges the
         shard, and its filter is made anew. `vacuum` leaves no free page and no gap in one, and the
-        checkpoint brings that to the file. Takes time in proportion to the file. Raises EngineDown
-        when a reader is in the way all the time.
+        checkpoint brings that to the file. Takes time in proportion to the file, unless nothing
+        was deleted. Raises EngineDown when a reader is in the way all the time.
         """
         with engine_errors(self._path):
             execute = self._connection.execute
-            found = execute("select number, docs from shard where unclean").fetchall()
-            for number, docs in cast("list[tuple[int, int]]", found):
+            rows = execute("select number, docs, cleaned from shard where unclean").fetchall()
+            unclean = cast("list[tuple[int, int, int]]", rows)
+            for number, docs, cleaned in unclean:
                 words = words_of(number)
                 with transaction(self._connection):
                     execute(f"insert into {words}({words}) values ('optimize')")
@@ -164,11 +166,17 @@ class SqliteSearchProjection:
                         left = self._gathering.of(words_in(self._connection, number))
                         write_filter(self._connection, number, left)
                     execute(
-                        "update shard set unclean = 0, cleaned = cleaned + 1 where number = ?",
-                        (number,),
+                        "update shard set unclean = 2, cleaned = ? where number = ?",
+                        (cleaned + 1, number),
                     )
-            execute("vacuum")
-            found = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+            if unclean:
+                vacuum(self._connection, self._path)
+            # Not before: whoever comes after a process that died here does all of it again.
+            self._connection.executemany(
+                "update shard set unclean = 0 where number = ? and unclean = 2 and cleaned = ?",
+                [(number, cleaned + 1) for number, _, cleaned in unclean],
+            )
+            found = execute("pragma wal_checkpoint(truncate)").fetchone()
         if found is None or found[0]:
             raise EngineDown(f"{self._path.name}: readers hold the write-ahead log")
 

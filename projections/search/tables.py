@@ -55,7 +55,8 @@ create table label(
 ) without rowid;
 
 -- low, high: rows between which all of its documents are; mailbox: null when they are of several;
--- merged: it is full, and all of it is one segment; unclean: some of its documents were deleted;
+-- merged: it is full, and all of it is one segment; unclean: 1, some of its documents were
+-- deleted, 2, their words went from it, but not yet from the file;
 -- cleaned: how often the words of such were cleared away.
 create table shard(
   number integer primary key,

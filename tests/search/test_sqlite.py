@@ -157,3 +157,27 @@ def test_verify_sees_words_that_are_missing_from_the_index(
     difference = compare(live.projection, fresh.projection)
     assert difference is not None
     assert (difference.table, difference.kind) == ("doc", "differs")
+
+
+def test_a_file_from_which_nothing_was_deleted_is_not_written_anew(
+    store: MakeStore, tmp_path: Path
+) -> None:
+    box = Letterbox()
+    made = store(box.stores)
+    connection = apsw.Connection(str(tmp_path / "views-0.db"))
+
+    def free_pages_after_scrub() -> object:
+        made.projection.scrub()
+        return connection.pragma("freelist_count")
+
+    # Merges leave free pages, which only `vacuum` takes away.
+    while not connection.pragma("freelist_count"):
+        box.deliver(mail("hay"))
+        feed(made, box.records())
+    assert free_pages_after_scrub()
+    one = box.deliver(mail("needle"))
+    feed(made, box.records())
+    box.erase(one)
+    feed(made, box.records())
+    assert free_pages_after_scrub() == 0
+    connection.close()

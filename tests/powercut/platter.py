@@ -138,6 +138,10 @@ class Platter:
 
     def save(self, target: str, loss: Loss, rng: random.Random) -> None:
         """Write into the folder `target` what the disk holds when the power goes now."""
+        with self._lock:
+            self._save(target, loss, rng)
+
+    def _save(self, target: str, loss: Loss, rng: random.Random) -> None:
         names = dict(self._named)
         if loss == "none":
             names = {self.root: names[self.root], **self._live}

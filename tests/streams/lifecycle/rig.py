@@ -130,7 +130,7 @@ class Rig:
         key = self.keys.ensure([mail_id])[mail_id]
         content = content_of(letter, key)
         received = msgspec.structs.replace(content.received.decode(), mailboxes=list(boxes))
-        record = dataclasses.replace(content.received, value=encode(received))
+        record = msgspec.structs.replace(content.received, value=encode(received))
         self.content.put({mail_id: dataclasses.replace(content, received=record)})
         self._letters[mail_id] = letter
         for box in boxes if deliver_to is None else deliver_to:

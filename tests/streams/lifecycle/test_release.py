@@ -42,7 +42,7 @@ class Releasing(Rig):
         mail_id = self.mail(boxes)
         content = self.content.get([mail_id])[mail_id]
         received = msgspec.structs.replace(content.received.decode(), forwards=forwards)
-        record = replace(content.received, value=encode(received))
+        record = msgspec.structs.replace(content.received, value=encode(received))
         self.content.remove([mail_id])
         self.content.put({mail_id: replace(content, received=record)})
         self.settle()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 
 from mail.query.tokens import (
     MAX_TEXT,
@@ -19,6 +21,8 @@ LENGTH = 200
 """Characters of an excerpt."""
 _BEFORE = 60
 """Characters of it that stand before the first match."""
+_LONGEST = 1000
+"""Characters of a match behind the first one that is marked."""
 
 _JOINED = f"{SPACELESS}{SPACELESS_HIGH}"
 _LETTER = f"(?:(?![{_JOINED}])[^\\W_])"
@@ -54,7 +58,9 @@ def _source(word: Text) -> str:
             # Between two words there is something; between scripts there may be nothing.
             pieces.append(rf"[\W_]{'*' if joined or spaceless else '+'}{re.escape(token)}")
         else:
-            pieces.append(re.escape(token) if joined else f"(?<!{_LETTER}){re.escape(token)}")
+            # The word comes first, which the engine of patterns looks for fastest.
+            first = re.escape(token)
+            pieces.append(first if joined else f"{first}(?<!{_LETTER}{first})")
         spaceless = joined
     if not spaceless:
         pieces.append(f"{_LETTER}*" if prefix else f"(?!{_LETTER})")
@@ -71,12 +77,16 @@ def excerpt(text: str, sought: re.Pattern[str]) -> tuple[str, ...]:
     first = sought.search(folded)
     if first is None:
         return ()
-    start = _word_start(text, max(0, offsets(first.start()) - _BEFORE))
+    start = _word_start(text, max(0, offsets.origin(first.start()) - _BEFORE))
     end = start + LENGTH
     parts: list[str] = []
     at = start
-    for m in sought.finditer(folded, first.start()):
-        low, high = offsets(m.start()), offsets(m.end())
+    # Not to the end of the text, where the next match may be far; what is cut off there is none.
+    limit = offsets.folded(end) + _LONGEST
+    found = sought.finditer(folded, first.end(), limit)
+    others = (m for m in found if m.end() < limit or limit == len(folded))
+    for m in chain((first,), others):
+        low, high = offsets.origin(m.start()), offsets.origin(m.end())
         if low >= end:
             break
         if low < at or high <= low:
@@ -89,15 +99,24 @@ def excerpt(text: str, sought: re.Pattern[str]) -> tuple[str, ...]:
 
 
 class _Offsets:
-    """From an offset in folded text to that in the text: stretches that keep their length."""
+    """Offsets in folded text and in the text: stretches that keep their length."""
 
     def __init__(self, starts: list[int], origins: list[int]) -> None:
         self._starts = starts
         self._origins = origins
 
-    def __call__(self, offset: int) -> int:
+    def folded(self, origin: int) -> int:
+        """Return the offset in folded text of one in the text, or a little behind it."""
+        n = bisect_right(self._origins, origin) - 1
+        return self._starts[n] + origin - self._origins[n]
+
+    def origin(self, offset: int) -> int:
+        """Return the offset in the text of one in folded text."""
         n = bisect_right(self._starts, offset) - 1
         return self._origins[n] + offset - self._starts[n]
+
+
+_fold_one = lru_cache(4096)(fold)
 
 
 def _folded(text: str) -> tuple[str, _Offsets]:
@@ -111,7 +130,7 @@ def _folded(text: str) -> tuple[str, _Offsets]:
         pieces.append(text[at : m.start()].lower())
         length += m.start() - at
         for n, c in enumerate(m[0]):
-            piece = fold(c)
+            piece = _fold_one(c)
             starts.append(length)
             origins.append(m.start() + n)
             pieces.append(piece)

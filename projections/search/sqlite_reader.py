@@ -32,7 +32,7 @@ from schemas.identity import from_bytes
 
 _COUNTED = 500
 """Matches that are counted; what is beyond is estimated."""
-_PATIENCE = 0.01
+_PATIENCE = 0.005
 """Seconds of CPU from the beginning of a search after which nothing is counted any more."""
 _FEW = 300
 """A set of so few messages is walked, and each looked up in the index of words."""

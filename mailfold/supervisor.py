@@ -1,4 +1,4 @@
-"""One command that runs the house: a process for each role, restarted when it dies.
+"""One command that runs the house: its processes, each restarted when it dies.
 
 Listening sockets are opened here and inherited, so a port stays the same when a child is
 restarted and connections wait in the backlog meanwhile. Every child holds the read end of a pipe

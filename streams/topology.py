@@ -97,7 +97,7 @@ OUTBOUND = StageNode(
 process of the installation does (streams/outbound/dispatch.py)."""
 
 STAGES: tuple[StageNode, ...] = (INBOUND, MAILBOX, LIFECYCLE)
-"""Each run by a process of its own."""
+"""Those with a runner; mailfold/roles.py says which process has which."""
 
 SEARCH = ProjectionNode("search", MAILBOX_EVENTS)
 
